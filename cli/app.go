@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes of cli.md, which scripts rely on.
+const (
+	ExitOK     = 0
+	ExitFailed = 1
+	ExitUsage  = 2
+)
+
+// App is what runs behind the commands; main wires it.
+type App struct {
+	// Serve runs one sidecar until ctx ends, then shuts it down in order and returns nil. An error means that the
+	// sidecar could not start or had to stop.
+	Serve func(ctx context.Context, cfg ServeConfig, log *slog.Logger) error
+}
+
+// grammar is the whole command line: one line a command.
+type grammar struct {
+	Serve   serveCommand   `cmd:"" help:"Run one sidecar; with no flags a group of one."`
+	Dev     devCommand     `cmd:"" help:"Run a group of sidecars on this machine, to play with."`
+	Version versionCommand `cmd:"" help:"Print version, commit, Go and raft."`
+}
+
+// call is one invocation: what the commands need of their surroundings.
+type call struct {
+	app            App
+	name           string // "sidelock serve"
+	env            environment
+	host           host
+	stdout, stderr io.Writer
+	signals        <-chan os.Signal
+	exit           func(code int) // ends the process at once
+	faults         *faults        // found so far
+	given          map[string]bool
+	warnings       []string
+}
+
+// host is what a command asks of the machine; tests replace it.
+type host struct {
+	hostname func() (string, error)
+	outgoing func() (netip.Addr, error)
+}
+
+// Main runs the command line args (without the program's name) in the environment env (as os.Environ gives it) and
+// returns the exit code. SIGINT and SIGTERM stop a running command in order; a second one ends the process at once.
+func Main(args, env []string, stdout, stderr io.Writer, app App) int {
+	signals, release := stopSignals()
+	defer release()
+	return run(args, &call{
+		app: app, env: newEnvironment(env), host: host{hostname: os.Hostname, outgoing: outgoingAddr},
+		stdout: stdout, stderr: stderr, signals: signals, exit: os.Exit, faults: &faults{},
+	})
+}
+
+func run(args []string, c *call) int {
+	helped := false
+	parser, err := newParser(c, func(int) { helped = true })
+	if err != nil {
+		fmt.Fprintf(c.stderr, "sidelock: the command line is built wrongly: %v\n", err)
+		return ExitFailed
+	}
+	c.name = parser.Model.Name
+	c.warnings = c.env.unknown(parser.Model)
+	ctx, err := parser.Parse(sift(parser.Model, args, c.faults))
+	if helped {
+		return ExitOK
+	}
+	if err != nil {
+		c.faults.at("command line", "%v", err)
+		return c.report(c.faults.err(c.name))
+	}
+	c.name += " " + ctx.Selected().Name
+	c.given = givenFlags(ctx)
+	return c.report(ctx.Run(c))
+}
+
+// report tells a person what went wrong, if anything, and gives the exit code.
+func (c *call) report(err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	var usage *usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintln(c.stderr, usage)
+		c.warn() // a misspelt variable may be the cause
+		return ExitUsage
+	}
+	fmt.Fprintf(c.stderr, "%s: %v\n", c.name, err)
+	return ExitFailed
+}
+
+// warn prints the warnings for commands that have no log.
+func (c *call) warn() {
+	for _, w := range c.warnings {
+		fmt.Fprintf(c.stderr, "%s: warning: %s\n", c.name, w)
+	}
+	c.warnings = nil
+}
+
+func newParser(c *call, onHelp func(int)) (*kong.Kong, error) {
+	return kong.New(&grammar{},
+		kong.Name("sidelock"),
+		kong.Description("A lock, lease and leader-election sidecar. Start one beside each copy of your application and curl it."),
+		kong.Writers(c.stdout, c.stderr),
+		kong.Exit(onHelp),
+		kong.Bind(c),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ValueFormatter(helpLine),
+	)
+}
+
+// helpLine is a flag's line in --help: what it means, its default, its variable.
+func helpLine(v *kong.Value) string {
+	line := v.Help
+	if v.Flag == nil || !configurable(v.Flag) {
+		return line
+	}
+	if v.HasDefault {
+		line += " Default " + v.Default + "."
+	}
+	return line + " ($" + envName(v.Name) + ")"
+}
+
+// BeforeResolve tells kong where else a setting may stand. Kong takes the last answer: so the file, then, stronger,
+// the environment; and neither where the command line has spoken.
+func (*grammar) BeforeResolve(ctx *kong.Context, c *call) error {
+	selected := ctx.Selected()
+	if selected == nil {
+		return nil // kong will say that a command is missing
+	}
+	flags := selected.Flags
+	for _, flag := range flags {
+		if flag.Name != "config" {
+			continue
+		}
+		config, _ := ctx.FlagValue(flag).(text)
+		path := config.word()
+		if path == "" && !config.noValue {
+			path = c.env[envName("config")]
+		}
+		if path != "" {
+			ctx.AddResolver(loadFile(path, flags, c.faults))
+		}
+	}
+	ctx.AddResolver(envResolver{c.env})
+	return nil
+}
+
+// givenFlags names the flags that somebody set, wherever: the others have their defaults.
+func givenFlags(ctx *kong.Context) map[string]bool {
+	given := map[string]bool{}
+	for _, step := range ctx.Path {
+		if step.Flag != nil {
+			given[step.Flag.Name] = true
+		}
+	}
+	return given
+}

@@ -1,0 +1,157 @@
+package httpapi_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sidelock/sidelock/httpapi"
+	"github.com/sidelock/sidelock/internal/openapicheck"
+	"github.com/sidelock/sidelock/lease"
+	"github.com/sidelock/sidelock/raftnode"
+)
+
+// fakeNode answers what a test tells it to. Left alone it grants everything.
+type fakeNode struct {
+	do      func(context.Context, lease.Command) (raftnode.Outcome, error)
+	acquire func(context.Context, lease.Command, time.Duration) (raftnode.Outcome, error)
+	query   func(context.Context, lease.Query, raftnode.Consistency) (lease.Answer, raftnode.ReadInfo, error)
+	confirm func(context.Context) error
+	status  raftnode.Status
+
+	mu       sync.Mutex
+	commands []lease.Command
+}
+
+var _ httpapi.Node = (*fakeNode)(nil)
+
+func newFakeNode() *fakeNode {
+	n1 := raftnode.Member{ID: "id-1", Name: "n1", Address: "127.0.0.1:5626", Role: raftnode.Voter, Healthy: true, Version: "1.0.0"}
+	n2 := raftnode.Member{ID: "id-2", Name: "n2", Role: raftnode.Voter, LastContact: -1}
+	return &fakeNode{status: raftnode.Status{
+		ID: "id-1", Name: "n1", ClusterID: "c-1", Members: []raftnode.Member{n1, n2}, Leader: &n1, IsLeader: true,
+		Term: 3, CommitIndex: 913, AppliedIndex: 912, HealthyVoters: 1, FailureTolerance: 0, Ready: true,
+	}}
+}
+
+func (n *fakeNode) record(c lease.Command) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.commands = append(n.commands, c)
+}
+
+func (n *fakeNode) last(t *testing.T) lease.Command {
+	t.Helper()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.commands) == 0 {
+		t.Fatal("no command reached the node")
+	}
+	return n.commands[len(n.commands)-1]
+}
+
+func (n *fakeNode) proposed() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.commands)
+}
+
+func (n *fakeNode) Do(ctx context.Context, c lease.Command) (raftnode.Outcome, error) {
+	n.record(c)
+	if n.do != nil {
+		return n.do(ctx, c)
+	}
+	return granted(c), nil
+}
+
+func (n *fakeNode) Acquire(ctx context.Context, c lease.Command, wait time.Duration) (raftnode.Outcome, error) {
+	n.record(c)
+	if n.acquire != nil {
+		return n.acquire(ctx, c, wait)
+	}
+	return granted(c), nil
+}
+
+func (n *fakeNode) Query(ctx context.Context, q lease.Query, c raftnode.Consistency) (lease.Answer, raftnode.ReadInfo, error) {
+	if n.query != nil {
+		return n.query(ctx, q, c)
+	}
+	a := lease.Answer{Index: 913}
+	switch q.Kind {
+	case lease.QueryName:
+		a.Info = &lease.Info{Space: q.Space, Name: q.Name}
+	case lease.QueryLease:
+		a.Lease = &lease.LeaseInfo{Explicit: true, Owner: "web-0", TTL: 15 * time.Second, Remaining: time.Second}
+	}
+	return a, raftnode.ReadInfo{Index: 913, Staleness: 7 * time.Millisecond}, nil
+}
+
+func (n *fakeNode) Status() raftnode.Status { return n.status }
+func (n *fakeNode) MinTTL() time.Duration   { return time.Second }
+
+func (n *fakeNode) Confirm(ctx context.Context) error {
+	if n.confirm != nil {
+		return n.confirm(ctx)
+	}
+	return nil
+}
+
+// granted is the outcome of a command that did what it was for.
+func granted(c lease.Command) raftnode.Outcome {
+	r := lease.Result{Index: 913, Lease: c.Lease, Owner: c.Owner, TTL: c.TTL, Limit: c.Limit, Value: c.Value, Metadata: c.Metadata}
+	switch c.Op {
+	case lease.OpAcquire:
+		r.Created, r.Standing, r.Token = true, lease.Holding, 1763846400000042
+	case lease.OpRenew:
+		r.Standing, r.Token, r.Owner, r.TTL, r.Limit = lease.Holding, 1763846400000042, "web-0", 15*time.Second, 1
+	case lease.OpCreateLease:
+		r.Created = true
+	case lease.OpRenewLease:
+		r.Owner, r.TTL = "web-0", 15*time.Second
+	}
+	return raftnode.Outcome{Result: r, ValidFor: r.TTL - 40*time.Millisecond}
+}
+
+var checker = sync.OnceValues(func() (*openapicheck.Checker, error) { return openapicheck.New(httpapi.OpenAPI()) })
+
+func check(t testing.TB) *openapicheck.Checker {
+	t.Helper()
+	c, err := checker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// serve runs the API on a real listener, with the server that the program uses.
+func serve(t testing.TB, c httpapi.Config) (addr string) {
+	t.Helper()
+	return serveHandler(t, httpapi.New(c).Handler())
+}
+
+func serveHandler(t testing.TB, h http.Handler) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httpapi.NewServer(h, nil)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close(); <-done })
+	return l.Addr().String()
+}
+
+// ask sends one request to a handler without a network and holds the answer against the description.
+func ask(t testing.TB, h http.Handler, r *http.Request) *http.Response {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	resp := w.Result()
+	check(t).Validate(t, r, resp)
+	return resp
+}

@@ -1,0 +1,28 @@
+package httpapi
+
+import "time"
+
+// Bounds on one request and one connection.
+const (
+	MaxBodyBytes      = 64 << 10         // of a request
+	MaxHeaderBytes    = 16 << 10         // of a request, with its request line
+	HeaderTimeout     = 5 * time.Second  // to send the headers
+	BodyTimeout       = 5 * time.Second  // to send the body, once the headers are in
+	IdleTimeout       = 2 * time.Minute  // of a connection between requests
+	LargeAnswerBytes  = 32 << 10         // an answer above this has a deadline for being taken
+	LargeAnswerWrite  = 30 * time.Second // that deadline
+	RequestTimeout    = 5 * time.Second  // to sit out a missing Raft leader and retry inside, on top of the caller's wait
+	ProbeTimeout      = 1 * time.Second  // of readyz?quorum=1
+	RetryAfterDefault = 1 * time.Second  // in Retry-After, where nothing better is known
+	maxQuoted         = 64               // bytes of a caller's input repeated in an error
+	maxPooledBuffer   = 64 << 10         // larger buffers are left to the garbage collector
+)
+
+// What a request gets that does not say otherwise.
+const (
+	DefaultTTL   = 15 * time.Second
+	DefaultLimit = 1
+)
+
+// MaxInteger bounds tokens and indexes, so that they survive JSON readers that know only doubles.
+const MaxInteger = 1<<53 - 1

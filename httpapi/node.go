@@ -1,0 +1,38 @@
+package httpapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/sidelock/sidelock/lease"
+	"github.com/sidelock/sidelock/raftnode"
+)
+
+// Node is what the API needs of a group member. Errors are *raftnode.Error; a domain refusal is an Outcome or an
+// Answer with its Code and a nil error. All methods may be called concurrently.
+type Node interface {
+	// Do brings one command to its result, retrying inside until ctx's deadline. The node fills Command.Identity.
+	Do(ctx context.Context, c lease.Command) (raftnode.Outcome, error)
+	// Acquire is OpAcquire in Locks for a caller that waits in line, at most wait. It returns when the lock is held,
+	// or with the result of the applied withdrawal (Code WaitTimeout). A cancelled ctx means that the caller hung up.
+	Acquire(ctx context.Context, c lease.Command, wait time.Duration) (raftnode.Outcome, error)
+	// Query answers a question at the given consistency.
+	Query(ctx context.Context, q lease.Query, c raftnode.Consistency) (lease.Answer, raftnode.ReadInfo, error)
+	// Status is what this node knows without asking anybody.
+	Status() raftnode.Status
+	// Confirm returns nil if a Raft leader confirmed itself with a majority after the call began.
+	Confirm(ctx context.Context) error
+	// MinTTL is the group's shortest TTL.
+	MinTTL() time.Duration
+}
+
+// Recorder counts requests. Both labels are closed sets: Ops and Codes.
+type Recorder interface {
+	Request(op, code string, seconds float64)
+}
+
+type noRecorder struct{}
+
+func (noRecorder) Request(string, string, float64) {}
+
+var _ Recorder = noRecorder{}

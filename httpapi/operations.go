@@ -1,0 +1,97 @@
+package httpapi
+
+import (
+	"context"
+	_ "embed"
+	"net/http"
+	"strings"
+
+	"github.com/sidelock/sidelock/raftnode"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// OpenAPI returns the description that is served at /openapi.yaml.
+func OpenAPI() []byte { return openAPI }
+
+// livez says that this process answers. It looks at nothing, so that no trouble of the group restarts a sidecar.
+func (q *call) livez() *problem {
+	q.out.item()
+	q.out.bool("live", true)
+	q.out.end()
+	return q.answer(http.StatusOK)
+}
+
+// readyz stays true through a lock outage, unless quorum=1 asks: losing locks must not take an application's
+// traffic away.
+func (q *call) readyz() *problem {
+	s := q.api.node.Status()
+	q.index(s.AppliedIndex)
+	switch {
+	case q.api.draining() || s.Draining:
+		return &problem{code: raftnode.Draining, detail: "this sidecar is stopping"}
+	case !s.Ready:
+		return &problem{code: raftnode.NotReady, detail: s.NotReady}
+	}
+	if q.v.quorum {
+		ctx, cancel := context.WithTimeout(q.r.Context(), ProbeTimeout)
+		defer cancel()
+		if err := q.api.node.Confirm(ctx); err != nil {
+			return q.failed(err)
+		}
+	}
+	q.out.item()
+	q.out.bool("ready", true)
+	q.out.end()
+	return q.answer(http.StatusOK)
+}
+
+func (q *call) metricsPage() *problem {
+	if q.api.metrics == nil {
+		return q.notFound()
+	}
+	q.index(q.api.node.Status().AppliedIndex)
+	q.api.metrics.ServeHTTP(q.gin.Writer, q.r)
+	return nil
+}
+
+func (q *call) openapiPage() *problem {
+	q.out.b = append(q.out.b, openAPI...)
+	q.send(http.StatusOK, []string{"application/yaml"})
+	return nil
+}
+
+// indexPage is for a person who has just found the port.
+func (q *call) indexPage() *problem {
+	e := &q.out
+	e.item()
+	e.string("service", "sidelock")
+	e.string("version", q.api.version)
+	e.string("node", q.api.nodeName[0])
+	e.string("docs", "/openapi.yaml")
+	e.string("try", "curl -d ttl=15s http://"+q.r.Host+"/v1/locks/my-lock")
+	e.array("calls")
+	for i := range q.api.routes {
+		r := &q.api.routes[i]
+		e.item()
+		e.string("method", r.method)
+		e.string("path", docPath(r.path))
+		e.string("does", r.does)
+		e.end()
+	}
+	e.endArray()
+	e.end()
+	return q.answer(http.StatusOK)
+}
+
+// docPath writes a path as the documentation does.
+func docPath(path string) string {
+	if head, name, ok := strings.Cut(path, ":"); ok {
+		return head + "{" + name + "}"
+	}
+	return path
+}
+
+func (q *call) notFound() *problem         { return &problem{code: NotFound} }
+func (q *call) methodNotAllowed() *problem { return &problem{code: MethodNotAllowed} }

@@ -1,0 +1,165 @@
+package lease
+
+import (
+	"slices"
+	"time"
+)
+
+// renew renews the lease behind a held lock, or behind a campaign, which may change its value.
+func (s *State) renew(c *Command) Result {
+	r, ok := s.leases.Get(c.Lease)
+	if !ok {
+		return s.over(c.Lease)
+	}
+	p, ok := s.placeAt(&r, nameKey{c.Space, c.Name})
+	if !ok {
+		return s.elsewhere(&r, c)
+	}
+	if p.standing() == Waiting && p.space == Locks {
+		return Result{Code: NotHolder, Lease: r.id, Detail: "this lease still waits in line"}
+	}
+	if c.Given&GivenValue != 0 && c.Value != p.value {
+		s.setValue(&p, c.Value)
+	}
+	left := r.deadline.Sub(s.clock)
+	s.prolong(&r, termOf(&r, p.space, p.standing() == Holding))
+	result := s.report(&r, &p)
+	result.Left = left
+	return result
+}
+
+func (s *State) setValue(p *place, value string) {
+	s.bytes -= uint64(len(p.value))
+	s.bytes += uint64(len(value))
+	p.value = value
+	s.places.Set(p.id, *p)
+	n := s.name(p.key())
+	s.touch(&n, p.key())
+	if p.token > 0 {
+		n.remember(s.emit(EventValueChanged, p))
+	}
+	s.setName(p.key(), n)
+}
+
+// elsewhere answers a call about a name at which the lease has no place.
+func (s *State) elsewhere(r *record, c *Command) Result {
+	if !r.explicit {
+		return Result{Code: LeaseMismatch, Param: "lease", Detail: "this lease belongs to another name"}
+	}
+	result := Result{Code: NotHolder, Lease: r.id, Detail: "this lease neither holds nor waits for this name"}
+	if p, ok := s.lingering(r.id, c); ok {
+		result.Reason, result.Why = p.ended, p.why
+		result.Detail = "this lease no longer holds this name"
+	}
+	return result
+}
+
+// lingering finds the place of a holder that has ended, which its lease may still give up.
+func (s *State) lingering(id ID, c *Command) (place, bool) {
+	n := s.name(nameKey{c.Space, c.Name})
+	for _, holder := range n.holders {
+		p, _ := s.places.Get(holder)
+		if p.lease == id && p.until > 0 && (c.Token == 0 || c.Token == p.token) {
+			return p, true
+		}
+	}
+	return place{}, false
+}
+
+// keepAlive renews the leases of a sidecar's waiting requests, and none that a caller renews itself. Leases that
+// have ended meanwhile, or hold, are passed over: the sidecar hears of both in other ways.
+func (s *State) keepAlive(c *Command) Result {
+	for _, id := range c.Leases {
+		r, ok := s.leases.Get(id)
+		if !ok || r.explicit || len(r.places) != 1 {
+			continue
+		}
+		if p, _ := s.places.Get(r.places[0]); p.space == Locks && p.standing() == Waiting {
+			s.prolong(&r, termOf(&r, Locks, false))
+		}
+	}
+	return Result{}
+}
+
+// prolong renews a lease: it ends d from now. A deadline never moves back but for a waiting lease's, which was
+// never announced.
+func (s *State) prolong(r *record, d time.Duration) {
+	s.deadlines.Delete(deadline{at: r.deadline, lease: r.id})
+	s.setDeadline(r, s.clock.Add(d))
+}
+
+func (s *State) setDeadline(r *record, at Time) {
+	r.deadline, r.renewed = at, s.clock
+	s.deadlines.Set(deadline{at: at, lease: r.id})
+	s.leases.Set(r.id, *r)
+}
+
+// createLease makes an explicit lease, or renews it when asked again.
+func (s *State) createLease(c *Command) Result {
+	r, alive := s.leases.Get(c.Lease)
+	if !alive {
+		if refused, ok := s.notAlive(c); ok {
+			return refused
+		}
+		r = record{id: c.Lease, explicit: true, owner: c.Owner, ttl: c.TTL, metadata: c.Metadata}
+		if uint64(s.leases.Len()) >= s.settings.MaxLeases {
+			return tooMany("the group has its limit of %d leases", s.settings.MaxLeases)
+		}
+		if s.bytes+r.bytes() > s.settings.MaxBytes {
+			return tooMany("the group has its limit of %d bytes", s.settings.MaxBytes)
+		}
+		s.bytes += r.bytes()
+		s.setDeadline(&r, s.clock.Add(r.ttl))
+		result := s.reportLease(&r)
+		result.Created = true
+		return result
+	}
+	if !r.explicit {
+		return Result{Code: LeaseMismatch, Param: "lease", Detail: "this lease belongs to a name already"}
+	}
+	if param := mismatchLease(c, &r); param != "" {
+		return mismatch(param)
+	}
+	if c.Given&GivenMetadata != 0 && !slices.Equal(c.Metadata, r.metadata) {
+		return mismatch("metadata")
+	}
+	s.prolong(&r, r.ttl)
+	return s.reportLease(&r)
+}
+
+// renewLease renews any lease and tells all that it holds and waits for.
+func (s *State) renewLease(c *Command) Result {
+	r, ok := s.leases.Get(c.Lease)
+	if !ok {
+		return s.over(c.Lease)
+	}
+	d := r.ttl
+	if !r.explicit {
+		p, _ := s.places.Get(r.places[0])
+		d = termOf(&r, p.space, p.standing() == Holding)
+	}
+	left := r.deadline.Sub(s.clock)
+	s.prolong(&r, d)
+	result := s.reportLease(&r)
+	result.Left = left
+	return result
+}
+
+func (s *State) reportLease(r *record) Result {
+	return Result{Lease: r.id, Owner: r.owner, TTL: r.ttl, Remaining: r.deadline.Sub(s.clock), Metadata: r.metadata,
+		Places: s.placesOf(r)}
+}
+
+func (s *State) placesOf(r *record) []Place {
+	list := make([]Place, 0, len(r.places))
+	for _, id := range r.places {
+		p, _ := s.places.Get(id)
+		pl := Place{Space: p.space, Name: p.name, Standing: p.standing(), Token: p.token}
+		if p.token == 0 {
+			n := s.name(p.key())
+			pl.Position = slices.Index(n.queue, id) + 1
+		}
+		list = append(list, pl)
+	}
+	return list
+}

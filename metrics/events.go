@@ -1,0 +1,59 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Request counts one API request that was answered: op is the operation, code
+// the answer's code, seconds how long it took. What is not in the closed sets
+// given to [New] is counted under [Other].
+func (m *Metrics) Request(op, code string, seconds float64) {
+	op = within(m.ops, op)
+	m.requests.WithLabelValues(op, within(m.codes, code)).Inc()
+	observe(m.requestSeconds.WithLabelValues(op), seconds)
+}
+
+// Commit records how long a batch took from being handed to Raft to being
+// applied, on the Raft leader.
+func (m *Metrics) Commit(seconds float64) { observe(m.commitSeconds, seconds) }
+
+// Batch records that a batch of n commands was proposed as one entry.
+func (m *Metrics) Batch(n int) { observe(m.batchCommands, float64(n)) }
+
+// Fsync records how long one synced write to a store took.
+func (m *Metrics) Fsync(seconds float64) { observe(m.fsyncSeconds, seconds) }
+
+// LeaderChange counts one change of Raft leader as this node saw it; losing the
+// leader and finding the same one again is a change.
+func (m *Metrics) LeaderChange() { m.leaderChanges.Inc() }
+
+// GrantWait records how long a grant was waited for, in cluster time; 0 if it
+// was free. Call it on the Raft leader alone, for entries of its own term.
+func (m *Metrics) GrantWait(seconds float64) { observe(m.grantWait, seconds) }
+
+// LeaseEnded counts n leases that ended for a reason of [Reasons]; another
+// reason is counted under [Other], and n below 1 not at all. Call it on the Raft
+// leader alone, for entries of its own term.
+func (m *Metrics) LeaseEnded(reason string, n int) {
+	if n < 1 {
+		return
+	}
+	m.leasesEnded.WithLabelValues(within(m.reasons, reason)).Add(float64(n))
+}
+
+// RenewalMargin records what was left of a lease when it was renewed, divided by
+// its TTL: 0 to 1, and clamped to that. Call it on the Raft leader alone, for
+// entries of its own term.
+func (m *Metrics) RenewalMargin(ratio float64) { observe(m.renewalMargin, min(ratio, 1)) }
+
+// ExpiryLateness records how long after its deadline a lease was ended, in
+// cluster time. Call it on the Raft leader alone, for entries of its own term.
+func (m *Metrics) ExpiryLateness(seconds float64) { observe(m.lateness, seconds) }
+
+// observe keeps a histogram's sum usable: one NaN would make it NaN for ever,
+// and a negative one would make it fall, which reads as a restart.
+func observe(o prometheus.Observer, v float64) {
+	if v >= 0 {
+		o.Observe(v)
+		return
+	}
+	o.Observe(0)
+}

@@ -1,0 +1,143 @@
+package raftnode
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sidelock/sidelock/lease"
+)
+
+// Acquire carries an acquire through the log and, with a wait, stands in line: it returns when the lease holds, when it
+// cannot any more, or with the result of its applied withdrawal (code WaitTimeout) once wait is over. While it
+// waits this node keeps an implicit lease alive. If ctx is cancelled the caller has hung up: the attempt is withdrawn in the
+// background, and a grant just made is given back. ctx must allow for wait and for a missing Raft leader besides.
+func (n *Node) Acquire(ctx context.Context, c lease.Command, wait time.Duration) (Outcome, error) {
+	c.Wait = wait > 0
+	w := &waiting{node: n, command: c, at: spot{c.Space, c.Name, c.Lease}, until: time.Now().Add(wait)}
+	out, err := w.run(ctx)
+	if hungUp(ctx) {
+		n.takeBack(w)
+	}
+	return out, err
+}
+
+// hungUp tells a caller that has gone from one whose time is over.
+func hungUp(ctx context.Context) bool { return errors.Is(context.Cause(ctx), context.Canceled) }
+
+// waiting is one attempt of one caller to acquire a lock.
+type waiting struct {
+	node    *Node
+	command lease.Command
+	at      spot
+	until   time.Time
+	last    lease.Identity // of the last acquire carried
+}
+
+func (w *waiting) run(ctx context.Context) (Outcome, error) {
+	n := w.node
+	kept := false
+	for {
+		out, id, err := n.carry(ctx, w.command, lease.Identity{})
+		w.last = id
+		if err != nil || out.Code != lease.OK || out.Standing != lease.Waiting {
+			return out, err
+		}
+		if !kept {
+			n.keeper.add(w.at.lease, out.TTL)
+			defer n.keeper.remove(w.at.lease)
+			kept = true
+		}
+		switch w.await(ctx) {
+		case timedOut:
+			return w.giveUp(ctx)
+		case gone:
+			return Outcome{}, &Error{Code: OutcomeUnknown, Detail: "the caller hung up", Err: ctx.Err()}
+		}
+	}
+}
+
+// What await saw.
+type seen int
+
+const (
+	changed seen = iota
+	timedOut
+	gone
+)
+
+// await waits until something may have happened to the place. What it is, the acquire said again will tell: it goes
+// through the log, and claims a grant with the full TTL.
+func (w *waiting) await(ctx context.Context) seen {
+	n := w.node
+	wake := make(chan struct{}, 1)
+	ring := func() {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+	local := n.machine.watch.add(w.at, ring)
+	defer n.machine.watch.remove(local)
+	if n.reigning() != nil {
+		if !n.waitsAt(w.at) {
+			return changed
+		}
+	} else if l, err := n.leaderLink(ctx); err == nil {
+		defer l.watch(w.at, ring)()
+	} else {
+		ring() // nobody to ask: the acquire waits for a Raft leader
+	}
+	timer := time.NewTimer(time.Until(w.until))
+	defer timer.Stop()
+	select {
+	case <-wake:
+		return changed
+	case <-timer.C:
+		return timedOut
+	case <-ctx.Done():
+		if hungUp(ctx) {
+			return gone
+		}
+		return timedOut
+	}
+}
+
+// giveUp withdraws after the wait is over. A grant made meanwhile is kept: the caller is still there.
+func (w *waiting) giveUp(ctx context.Context) (Outcome, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTimeout)
+	defer cancel()
+	out, _, err := w.node.carry(ctx, w.withdrawal(true), w.last)
+	if err == nil && out.Code == lease.LeaseExpired && out.Reason == lease.NotEnded {
+		out.Code = lease.WaitTimeout // it never came into the queue
+	}
+	return out, err
+}
+
+func (w *waiting) withdrawal(keep bool) lease.Command {
+	return lease.Command{Op: lease.OpWithdraw, Space: w.at.space, Name: w.at.name, Lease: w.at.lease,
+		Attempt: w.command.Attempt, Keep: keep}
+}
+
+// takeBack withdraws the attempt of a caller that hung up.
+func (n *Node) takeBack(w *waiting) {
+	if w.last == (lease.Identity{}) {
+		return // nothing was ever sent
+	}
+	n.background.Go(func() {
+		ctx, cancel := context.WithTimeout(n.ctx, withdrawTimeout)
+		defer cancel()
+		if _, _, err := n.carry(ctx, w.withdrawal(false), w.last); err != nil {
+			n.log.Warn("could not take back what a caller no longer waits for; its lease runs out", "lock", w.at.name, "err", err)
+		}
+	})
+}
+
+// waitsAt tells whether a lease still stands in line, as this node's state has it.
+func (n *Node) waitsAt(at spot) (waits bool) {
+	n.machine.read(func(s *lease.State) {
+		standing, alive := s.PlaceOf(at.space, at.name, at.lease)
+		waits = alive && standing == lease.Waiting
+	})
+	return waits
+}

@@ -1,0 +1,7 @@
+//go:build race
+
+package form
+
+// schedules is how many random ones each property sees, unless -rapid.checks
+// says otherwise: few where the race detector makes each slow.
+const schedules = "400"

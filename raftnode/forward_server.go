@@ -1,0 +1,195 @@
+package raftnode
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sidelock/sidelock/lease"
+)
+
+// caller is one sidecar that sends its callers' requests to this node, which it takes for the Raft leader.
+type caller struct {
+	node  *Node
+	out   *frameWriter
+	ctx   context.Context
+	calls atomic.Int64 // being worked on
+	wg    sync.WaitGroup
+
+	mu      sync.Mutex
+	watches map[uint64]*watcher
+}
+
+// serveForward answers one forwarding connection until it fails.
+func (n *Node) serveForward(conn net.Conn) {
+	ctx, cancel := context.WithCancel(n.ctx)
+	c := &caller{node: n, out: newFrameWriter(conn), ctx: ctx, watches: map[uint64]*watcher{}}
+	c.wg.Go(c.out.run)
+	c.out.fail(c.read(bufio.NewReaderSize(conn, 64<<10), conn))
+	cancel()
+	c.unwatchAll()
+	c.wg.Wait()
+}
+
+func (c *caller) read(in *bufio.Reader, conn net.Conn) error {
+	for {
+		if err := conn.SetReadDeadline(time.Now().Add(forwardIdleTimeout)); err != nil {
+			return err
+		}
+		call, kind, payload, err := readFrame(in)
+		if err != nil {
+			return err
+		}
+		if c.calls.Load() > maxPeerCalls {
+			c.out.send(call, frameFull, nil)
+			continue
+		}
+		c.dispatch(call, kind, payload)
+	}
+}
+
+func (c *caller) dispatch(call uint64, kind byte, payload []byte) {
+	switch kind {
+	case frameCommand:
+		c.command(call, payload)
+	case frameQuery:
+		c.calls.Add(1)
+		c.wg.Go(func() {
+			defer c.calls.Add(-1)
+			c.query(call, payload)
+		})
+	case frameWatch:
+		c.watch(call, payload)
+	case frameUnwatch:
+		c.unwatch(call)
+	case framePing:
+		c.pong(call)
+	default:
+		c.out.send(call, frameNothing, []byte("unknown kind of request: upgrade the Raft leader"))
+	}
+}
+
+// command puts a command into the queue of the reign. It is decoded first: what is proposed must be understood.
+func (c *caller) command(call uint64, payload []byte) {
+	cmd, rest, err := lease.DecodeCommand(payload)
+	if err != nil || len(rest) > 0 {
+		c.out.send(call, frameNothing, []byte("the Raft leader does not understand this command: upgrade it"))
+		return
+	}
+	r := c.node.reigning()
+	if r == nil {
+		c.out.send(call, frameNotLeader, nil)
+		return
+	}
+	c.calls.Add(1)
+	p := &proposal{command: payload, done: func(res lease.Result, err error) {
+		c.calls.Add(-1)
+		c.result(call, res, err)
+	}}
+	if err := r.queue.push(p, vital(cmd.Op)); err != nil {
+		p.done(lease.Result{}, err)
+	}
+}
+
+func (c *caller) result(call uint64, res lease.Result, err error) {
+	switch {
+	case err == nil:
+		c.out.send(call, frameResult, lease.AppendResult(nil, &res))
+	case errors.Is(err, errFull):
+		c.out.send(call, frameFull, nil)
+	case errors.Is(err, errReignOver):
+		c.out.send(call, frameNotLeader, nil)
+	case errors.Is(err, errNothing):
+		c.out.send(call, frameNothing, []byte(err.Error()))
+	default:
+		c.out.send(call, frameUnknown, []byte(err.Error()))
+	}
+}
+
+func (c *caller) query(call uint64, payload []byte) {
+	q, err := lease.DecodeQuery(payload)
+	if err != nil {
+		c.out.send(call, frameNothing, []byte("the Raft leader does not understand this question: upgrade it"))
+		return
+	}
+	r := c.node.reigning()
+	if r == nil {
+		c.out.send(call, frameNotLeader, nil)
+		return
+	}
+	switch err := r.confirms.confirm(c.ctx); {
+	case errors.Is(err, errNoQuorum):
+		c.out.send(call, frameNoQuorum, nil)
+	case err != nil:
+		c.out.send(call, frameNotLeader, nil)
+	default:
+		a := c.node.machine.answer(q)
+		c.out.send(call, frameAnswer, lease.AppendAnswer(nil, &a))
+	}
+}
+
+// watch registers first and looks second, so that nothing between is missed.
+func (c *caller) watch(call uint64, payload []byte) {
+	if len(payload) < 2 || len(payload) < 2+int(payload[1]) {
+		c.out.send(call, frameNothing, []byte("a watch that is cut short"))
+		return
+	}
+	name := 2 + int(payload[1])
+	at := spot{lease.Space(payload[0]), string(payload[2:name]), lease.ID(payload[name:])}
+	c.mu.Lock() // held over add: it may be woken at once, and must then find itself in the table
+	c.watches[call] = c.node.machine.watch.add(at, func() {
+		c.forget(call)
+		c.out.send(call, frameWoken, nil)
+	})
+	c.mu.Unlock()
+	if c.node.reigning() == nil || !c.node.waitsAt(at) {
+		c.unwatch(call)
+		c.out.send(call, frameWoken, nil)
+	}
+}
+
+func (c *caller) forget(call uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.watches, call)
+}
+
+func (c *caller) unwatch(call uint64) {
+	c.mu.Lock()
+	w := c.watches[call]
+	delete(c.watches, call)
+	c.mu.Unlock()
+	if w != nil {
+		c.node.machine.watch.remove(w)
+	}
+}
+
+func (c *caller) unwatchAll() {
+	c.mu.Lock()
+	left := c.watches
+	c.watches = map[uint64]*watcher{}
+	c.mu.Unlock()
+	for _, w := range left {
+		c.node.machine.watch.remove(w)
+	}
+}
+
+// pong tells what a follower cannot know of itself: how far the Raft leader has applied the log (the commit index in
+// AppendEntries is clamped) and which members it has heard of lately.
+func (c *caller) pong(call uint64) {
+	if c.node.reigning() == nil {
+		c.out.send(call, frameNotLeader, nil)
+		return
+	}
+	b := binary.AppendUvarint(nil, c.node.machine.applied.Load())
+	for id, ago := range c.node.contacts() {
+		b = append(binary.AppendUvarint(b, uint64(len(id))), id...)
+		b = binary.AppendVarint(b, int64(ago))
+	}
+	c.out.send(call, framePong, b)
+}

@@ -1,0 +1,148 @@
+package raftnode
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+	"github.com/sidelock/sidelock/lease"
+)
+
+// machine applies committed entries to the replicated state. Raft calls it from one goroutine; readers come from any.
+type machine struct {
+	mu    sync.RWMutex
+	state *lease.State
+
+	applied  atomic.Uint64 // index of the last command applied
+	clock    atomic.Int64  // cluster time of the state
+	deadline atomic.Int64  // the next one; 0 if none is pending
+	leading  atomic.Uint64 // the term in which this node serves as Raft leader; 0: none
+
+	watch    *watchers
+	recorder Recorder
+	fatal    func(error)
+}
+
+var _ raft.FSM = (*machine)(nil)
+
+func newMachine(rec Recorder, fatal func(error)) *machine {
+	return &machine{state: lease.New(), watch: newWatchers(), recorder: rec, fatal: fatal}
+}
+
+// Apply applies one entry and returns its []lease.Result; nil if the entry was ignored.
+func (m *machine) Apply(l *raft.Log) any {
+	entry, err := lease.DecodeEntry(l.Data)
+	if err != nil {
+		// To go on without it would make this replica differ from the others.
+		m.fatal(fmt.Errorf("log entry %d cannot be applied: %w", l.Index, err))
+		return nil
+	}
+	m.mu.Lock()
+	results, events := m.state.Apply(l.Index, l.Term, entry)
+	m.publish()
+	m.mu.Unlock()
+	m.watch.wake(events)
+	if m.leading.Load() == l.Term { // each event is counted on one node, once
+		m.record(events)
+	}
+	return results
+}
+
+// publish copies what others read without the lock. The lock is held.
+func (m *machine) publish() {
+	m.applied.Store(m.state.Index())
+	m.clock.Store(int64(m.state.Now()))
+	next, ok := m.state.NextDeadline()
+	if !ok {
+		next = 0
+	}
+	m.deadline.Store(int64(next))
+}
+
+func (m *machine) record(events []lease.Event) {
+	for i := range events {
+		e := &events[i]
+		switch e.Kind {
+		case lease.EventGranted:
+			if e.Waited > 0 {
+				m.recorder.GrantWait(e.Waited.Seconds())
+			}
+		case lease.EventExpired:
+			m.recorder.LeaseEnded(e.Reason.String(), 1)
+			m.recorder.ExpiryLateness(e.Late.Seconds())
+		case lease.EventReleased, lease.EventRevoked, lease.EventDisconnected, lease.EventForced:
+			m.recorder.LeaseEnded(e.Reason.String(), 1)
+		}
+	}
+}
+
+// nextDeadline returns the next deadline of the state; false if none is pending.
+func (m *machine) nextDeadline() (lease.Time, bool) {
+	d := m.deadline.Load()
+	return lease.Time(d), d != 0
+}
+
+// read calls f with the state, which stands still meanwhile.
+func (m *machine) read(f func(*lease.State)) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	f(m.state)
+}
+
+func (m *machine) answer(q lease.Query) (a lease.Answer) {
+	m.read(func(s *lease.State) { a = s.Answer(q) })
+	return a
+}
+
+// Snapshot takes a copy-on-write clone; applying goes on at once.
+func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
+	m.mu.Lock() // a clone marks shared nodes, which readers must not see half done
+	defer m.mu.Unlock()
+	return frozen{m.state.Snapshot()}, nil
+}
+
+// Restore replaces the state by that of a snapshot of the log. It builds the new one first, then swaps.
+func (m *machine) Restore(src io.ReadCloser) error {
+	defer src.Close()
+	state, err := lease.Restore(src)
+	if err != nil {
+		return fmt.Errorf("restore the state: %w", err)
+	}
+	m.mu.Lock()
+	m.state = state
+	m.publish()
+	m.mu.Unlock()
+	m.watch.wakeAll()
+	return nil
+}
+
+// frozen is a snapshot that raft writes out at its leisure.
+type frozen struct{ snapshot lease.Snapshot }
+
+var _ raft.FSMSnapshot = frozen{}
+
+func (f frozen) Persist(sink raft.SnapshotSink) error {
+	if _, err := f.snapshot.WriteTo(sink); err != nil {
+		if cancel := sink.Cancel(); cancel != nil {
+			return fmt.Errorf("%w (and the sink could not be cancelled: %w)", err, cancel)
+		}
+		return err
+	}
+	return sink.Close()
+}
+
+func (f frozen) Release() {}
+
+// Recorder takes note of what operators want to see. Its methods are safe for concurrent use and do not block.
+type Recorder interface {
+	Commit(seconds float64)
+	Batch(commands int)
+	Fsync(seconds float64)
+	LeaderChange()
+	GrantWait(seconds float64)
+	LeaseEnded(reason string, n int)
+	RenewalMargin(ratio float64)
+	ExpiryLateness(seconds float64)
+}

@@ -1,0 +1,26 @@
+package raftnode
+
+import "time"
+
+// What one node takes on, and how long it waits. Each bound has a name here and a test.
+const (
+	maxBatchCommands = 1024                   // in one log entry
+	maxBatchBytes    = 256 << 10              // of commands in one log entry
+	maxInFlight      = 2                      // log entries proposed and not yet applied
+	queueLimit       = 8192                   // commands waiting to be proposed; beyond it new work is refused
+	queueReserve     = 8192                   // further room, for renewals and releases alone
+	maxLeap          = 500 * time.Millisecond // between two stamps of a term
+	tickEvery        = 250 * time.Millisecond // while any deadline is pending
+	enqueueTimeout   = 2 * time.Second        // for raft to take an entry
+
+	retryPause      = 20 * time.Millisecond  // between tries, unless a new Raft leader is heard of sooner
+	withdrawTimeout = 10 * time.Second       // to take back what a caller no longer waits for
+	keepEvery       = 250 * time.Millisecond // the keeper looks who is due
+	keepTimeout     = 3 * time.Second        // for one batch of the keeper
+
+	maxFrame           = 1 << 20  // bytes of one frame on a forwarding connection
+	maxUnsent          = 16 << 20 // bytes waiting to be written to one peer; a slower one is cut off
+	maxPeerCalls       = 1 << 15  // calls of one peer that are being worked on
+	pingEvery          = 100 * time.Millisecond
+	forwardIdleTimeout = 3 * time.Second // without a ping or an answer the connection is taken for dead
+)

@@ -1,0 +1,279 @@
+package raftnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	"github.com/sidelock/sidelock/raftnode/form"
+	"github.com/sidelock/sidelock/raftnode/peer"
+	"github.com/sidelock/sidelock/raftnode/store"
+)
+
+// Node is one sidecar's part in its group. All methods are safe for concurrent use.
+type Node struct {
+	cfg     Config
+	deps    Deps
+	id      raft.ServerID
+	log     *slog.Logger
+	raftLog hclog.Logger
+
+	dir     *store.Dir
+	port    *peer.Port
+	former  *form.Former
+	machine *machine
+	session session
+	keeper  *keeper
+
+	// Set once, before joined.
+	raft      *raft.Raft
+	transport *peer.Transport
+	cluster   atomic.Pointer[string]
+	joined    atomic.Bool
+
+	reign        atomic.Pointer[reign] // while this node is Raft leader and ready
+	leaderChange broadcast
+	leaderSeen   chan struct{} // has a value when raft observed a leader
+	lost         chan struct{} // has a value when a peer could not be reached
+	linkMu       sync.Mutex
+	link         *link
+
+	contact  contacts
+	fresh    freshness
+	started  time.Time
+	ready    atomic.Bool
+	draining atomic.Bool
+
+	ctx        context.Context
+	cancel     context.CancelFunc
+	background sync.WaitGroup // all goroutines of the node
+	closeOnce  sync.Once
+	closeErr   error
+}
+
+var errClosing = fmt.Errorf("this node is stopping: %w", errNothing)
+
+// Open opens the data directory and the peer port, and begins to form or rejoin the group in the background. The node
+// refuses with NotReady until it belongs to one. Close it.
+func Open(cfg Config, deps Deps) (*Node, error) {
+	if err := cfg.check(&deps); err != nil {
+		return nil, fmt.Errorf("configure the node: %w", err)
+	}
+	n := &Node{cfg: cfg, deps: deps, log: deps.Logger, started: time.Now(), leaderSeen: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.raftLog = newRaftLogger(n.log)
+	n.machine = newMachine(deps.Recorder, deps.Fatal)
+	n.keeper = newKeeper(n)
+	if err := n.open(); err != nil {
+		n.cancel()
+		return nil, errors.Join(err, n.release())
+	}
+	n.background.Go(n.begin)
+	return n, nil
+}
+
+func (n *Node) open() (err error) {
+	n.dir, err = store.Open(n.cfg.DataDir, store.Options{
+		Fatal: n.deps.Fatal, Logger: n.log,
+		OnFsync: func(seconds float64, _ int) { n.deps.Recorder.Fsync(seconds) },
+	})
+	if err != nil {
+		return err
+	}
+	n.id = raft.ServerID(n.dir.Identity().NodeID)
+	n.log = n.log.With("node", n.cfg.Name)
+	if err := n.checkSolitude(); err != nil {
+		return err
+	}
+	book := map[string]peer.Entry{}
+	for id, p := range n.dir.Peers() {
+		book[id] = peer.Entry{Address: p.Address, Name: p.Name}
+	}
+	n.port, err = peer.Listen(peer.Config{Network: n.deps.Network, Listen: n.cfg.PeerAddr, Identity: n.identity,
+		Book: peer.NewBook(book), Log: n.log, OnDialError: n.seekSoon})
+	if err != nil {
+		return fmt.Errorf("open the peer port: %w", err)
+	}
+	if n.cfg.Advertise, err = advertised(n.cfg.Advertise, n.port.Addr()); err != nil {
+		return err
+	}
+	n.port.Book().OnChange(n.saveBook)
+	forming := form.Config{ID: string(n.id), Name: n.cfg.Name, Address: n.cfg.Advertise, Join: n.cfg.Join,
+		ClusterSize: n.cfg.ClusterSize, Voters: n.cfg.Voters, Known: n.known(), Logger: n.log}
+	if n.alone() {
+		forming.StableFor = aloneStable
+	}
+	n.former, err = form.New(forming, founding{n}, probing{n})
+	if err != nil {
+		return err
+	}
+	n.port.Handle(peer.KindProbe, n.serveProbe)
+	return nil
+}
+
+// checkSolitude refuses to look for others with a directory that founded a group of its own: it would stay alone and answer
+// as if it were not.
+func (n *Node) checkSolitude() error {
+	m := n.dir.Membership()
+	if m.Promise != nil && len(m.Promise.Nodes) == 1 && n.cfg.ClusterSize > 1 {
+		return fmt.Errorf("the data directory %s belongs to a group of one, and --cluster-size is %d: move the directory away and start again, or start without --cluster-size and --join", n.cfg.DataDir, n.cfg.ClusterSize)
+	}
+	return nil
+}
+
+// advertised fills the listener's port into an address that leaves it open.
+func advertised(want string, bound net.Addr) (string, error) {
+	_, port, err := net.SplitHostPort(bound.String())
+	if err != nil {
+		return bound.String(), nil // no address of TCP: take it as it is
+	}
+	if want == "" {
+		return bound.String(), nil
+	}
+	host, wantPort, err := net.SplitHostPort(want)
+	if err != nil {
+		return "", fmt.Errorf("advertised address %q: %w", want, err)
+	}
+	if wantPort != "0" {
+		port = wantPort
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// identity is who this node says it is in every hello.
+func (n *Node) identity() peer.Identity {
+	return peer.Identity{ClusterID: n.clusterID(), NodeID: string(n.id), Name: n.cfg.Name, Address: n.cfg.Advertise}
+}
+
+func (n *Node) clusterID() string {
+	if id := n.cluster.Load(); id != nil {
+		return *id
+	}
+	return ""
+}
+
+// begin forms or rejoins the group, then starts Raft.
+func (n *Node) begin() {
+	group, err := n.former.Form(n.ctx)
+	if err == nil {
+		err = n.startRaft(group)
+	}
+	switch {
+	case n.ctx.Err() != nil:
+	case err != nil:
+		n.deps.Fatal(fmt.Errorf("join the group: %w", err))
+	default:
+		n.background.Go(n.monitor)
+		n.background.Go(n.keepLink)
+		n.background.Go(n.seek)
+		n.background.Go(func() { n.keeper.run(n.ctx) })
+		n.background.Go(n.watchReadiness)
+	}
+}
+
+// startRaft starts the Raft member. Before, vote requests are refused: the port serves no Raft (guard 4).
+func (n *Node) startRaft(group form.Result) error {
+	for _, m := range group.Members {
+		n.port.Book().Learn(m.ID, peer.Entry{Address: m.Address, Name: m.Name})
+	}
+	n.cluster.Store(&group.ClusterID)
+	logs, stable, store := n.dir.RaftStores()
+	snapshots, err := n.dir.Snapshots(n.raftLog)
+	if err != nil {
+		return err
+	}
+	n.transport, err = peer.NewTransport(peer.TransportConfig{Port: n.port, ID: n.id, Store: store, Log: n.raftLog,
+		DialTimeout: n.cfg.Timing.Election / 2})
+	if err != nil {
+		return err
+	}
+	n.raft, err = raft.NewRaft(n.raftConfig(), n.machine, logs, stable, snapshots, n.transport)
+	if err != nil {
+		return errors.Join(fmt.Errorf("start raft: %w", err), n.transport.Close())
+	}
+	n.transport.Bind(view{n.raft})
+	n.transport.Observe(n.observe)
+	n.raft.RegisterObserver(raft.NewObserver(nil, false, n.leaderObserved))
+	n.joined.Store(true)
+	n.port.Handle(peer.KindForward, func(c net.Conn, _ peer.Hello) { n.serveForward(c) })
+	n.log.Info("joined the group", "cluster", group.ClusterID, "id", n.id, "last_index", n.raft.LastIndex())
+	return nil
+}
+
+// leaderObserved is called by raft, and must not block; it is no filter but a bell.
+func (n *Node) leaderObserved(o *raft.Observation) bool {
+	if _, ok := o.Data.(raft.LeaderObservation); ok {
+		select {
+		case n.leaderSeen <- struct{}{}:
+		default:
+		}
+	}
+	return false
+}
+
+// view is what the transport's guards ask raft.
+type view struct{ *raft.Raft }
+
+func (v view) Peer(id raft.ServerID) bool {
+	for _, s := range v.GetConfiguration().Configuration().Servers {
+		if s.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+var _ peer.RaftView = view{}
+
+// Drain refuses new acquires and campaigns at this sidecar; what is held goes on being served. Close comes later.
+func (n *Node) Drain() { n.draining.Store(true) }
+
+// Close hands Raft leadership over, stops everything and lets the data directory go. What clients hold is not released: it
+// lives out its TTL. Calls under way fail.
+func (n *Node) Close(ctx context.Context) error {
+	n.closeOnce.Do(func() {
+		n.Drain()
+		n.handOver(ctx)
+		n.cancel()
+		n.closeErr = n.release()
+	})
+	return n.closeErr
+}
+
+// handOver lets another voter lead before this one goes, which saves the others an election timeout.
+func (n *Node) handOver(ctx context.Context) {
+	if !n.joined.Load() || n.raft.State() != raft.Leader || len(n.raft.GetConfiguration().Configuration().Servers) < 2 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
+	defer cancel()
+	if err := wait(ctx, n.raft.LeadershipTransfer()); err != nil {
+		n.log.Warn("could not hand Raft leadership over; the others elect a new leader", "err", err)
+	}
+}
+
+const handOverTimeout = 2 * time.Second
+
+// release closes what is open, in the reverse order of opening.
+func (n *Node) release() error {
+	var errs []error
+	n.machine.watch.wakeAll()
+	n.background.Wait()
+	if n.raft != nil {
+		errs = append(errs, n.raft.Shutdown().Error(), n.transport.Close())
+	}
+	if n.port != nil {
+		errs = append(errs, n.port.Close())
+	}
+	if n.dir != nil {
+		errs = append(errs, n.dir.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,137 @@
+package peer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// ProtocolVersion is the version of the hello and of what follows it.
+const ProtocolVersion = 1
+
+// Kind says what a connection is for.
+type Kind string
+
+// The kinds of connection.
+const (
+	KindRaft    Kind = "raft"    // hashicorp/raft's own protocol
+	KindForward Kind = "forward" // commands on their way to the Raft leader
+	KindProbe   Kind = "probe"   // who are you? open to nodes of no cluster yet
+)
+
+// Hello is what each side says of itself when a connection begins.
+type Hello struct {
+	Version   int    `json:"version"`
+	Kind      Kind   `json:"kind"`
+	ClusterID string `json:"cluster_id"` // "" before the node belongs to a cluster
+	NodeID    string `json:"node_id"`
+	Name      string `json:"name"`
+	Address   string `json:"address"` // advertised host:port of its peer port
+	Target    string `json:"target"`  // node ID that the caller means; "" in probes by address
+}
+
+// Identity is who a node is.
+type Identity struct {
+	ClusterID string // "" before the group is formed or joined
+	NodeID    string
+	Name      string
+	Address   string // advertised host:port
+}
+
+func (i Identity) hello(k Kind, target string) Hello {
+	return Hello{Version: ProtocolVersion, Kind: k, ClusterID: i.ClusterID, NodeID: i.NodeID,
+		Name: i.Name, Address: i.Address, Target: target}
+}
+
+// Code is a reason for refusing a connection: a closed set.
+type Code string
+
+// Why a connection is refused.
+const (
+	CodeBadHello       Code = "bad_hello"
+	CodeVersion        Code = "protocol_version"
+	CodeNotFormed      Code = "not_formed"
+	CodeForeignCluster Code = "foreign_cluster"
+	CodeWrongTarget    Code = "wrong_target"
+	CodeSameIdentity   Code = "same_identity"
+	CodeNotServed      Code = "not_served"
+)
+
+// answer is the responder's reply to a hello.
+type answer struct {
+	OK      bool   `json:"ok"`
+	Code    Code   `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	Hello   Hello  `json:"hello"`
+}
+
+// refusal says why the hello of a caller is not accepted by the node own; ""
+// if it is.
+func refusal(own Identity, h Hello) (Code, string) {
+	switch {
+	case h.Version != ProtocolVersion:
+		return CodeVersion, fmt.Sprintf("the caller speaks peer protocol %d, node %s speaks %d: run the same release on all nodes",
+			h.Version, own.NodeID, ProtocolVersion)
+	case h.Kind == KindProbe:
+		return "", ""
+	case h.Kind != KindRaft && h.Kind != KindForward:
+		return CodeBadHello, fmt.Sprintf("unknown kind of connection %q: is the caller a newer release?", h.Kind)
+	case h.NodeID == "":
+		return CodeBadHello, "the caller gave no node ID: is it a sidelock peer?"
+	case own.ClusterID == "":
+		return CodeNotFormed, fmt.Sprintf("node %s belongs to no cluster yet: try again when it has joined", own.NodeID)
+	case h.ClusterID != own.ClusterID:
+		return CodeForeignCluster, fmt.Sprintf(
+			"the caller (node %s, %s) is of cluster %q, node %s (%s) of cluster %q: correct --join, or empty the data directory of the one that is wrong",
+			h.NodeID, h.Name, h.ClusterID, own.NodeID, own.Name, own.ClusterID)
+	case h.Target != own.NodeID:
+		return CodeWrongTarget, fmt.Sprintf("the caller wants node %s, but this address belongs to node %s (%s) now: find the other one again",
+			h.Target, own.NodeID, own.Name)
+	case h.NodeID == own.NodeID:
+		return CodeSameIdentity, fmt.Sprintf("the caller has the identity of this node, %s: do two processes use copies of one data directory? Stop one of them",
+			own.NodeID)
+	}
+	return "", ""
+}
+
+// writeFrame writes v as JSON behind its length.
+func writeFrame(w io.Writer, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if len(body) > MaxHello {
+		return fmt.Errorf("hello of %d bytes is over the limit of %d: shorten --name or --advertise", len(body), MaxHello)
+	}
+	// One write, so that it travels as one packet.
+	_, err = w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
+	return err
+}
+
+// readFrame reads what writeFrame wrote and not a byte beyond.
+func readFrame(r io.Reader, v any) error {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return err
+	}
+	size := binary.BigEndian.Uint32(head[:])
+	if size > MaxHello {
+		return &frameError{fmt.Sprintf("a hello of %d bytes is over the limit of %d: is the other side a sidelock peer port?", size, MaxHello)}
+	}
+	body := make([]byte, size)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return err
+	}
+	// Unknown fields pass: a later release may say more of itself.
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(v); err != nil {
+		return &frameError{"the hello is not JSON: is the other side a sidelock peer port?"}
+	}
+	return nil
+}
+
+// frameError: bytes came, but not a hello.
+type frameError struct{ msg string }
+
+func (e *frameError) Error() string { return e.msg }

@@ -1,0 +1,268 @@
+package raftnode
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/sidelock/sidelock/lease"
+)
+
+// contacts are when each peer was last known to be alive.
+type contacts struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+func (c *contacts) seen(id string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil {
+		c.last = map[string]time.Time{}
+	}
+	if at.After(c.last[id]) {
+		c.last[id] = at
+	}
+}
+
+// ago returns how long ago a peer was last known to be alive; negative if never.
+func (c *contacts) ago(id string) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.last[id]
+	if !ok {
+		return -1
+	}
+	return time.Since(at)
+}
+
+// observe hears of each AppendEntries that a peer answered with success.
+func (n *Node) observe(peer raft.ServerID, term, number uint64) {
+	n.contact.seen(string(peer), time.Now())
+	if r := n.reign.Load(); r != nil {
+		r.confirms.observe(peer, term, number)
+	}
+}
+
+// contacts returns what the Raft leader knows of the members' health.
+func (n *Node) contacts() map[string]time.Duration {
+	all := map[string]time.Duration{string(n.id): 0}
+	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
+		if ago := n.contact.ago(string(s.ID)); s.ID != n.id && ago >= 0 {
+			all[string(s.ID)] = ago
+		}
+	}
+	return all
+}
+
+// freshness tells how old this replica is: the last time at which it is known to have applied all that the Raft
+// leader had.
+type freshness struct {
+	mu      sync.Mutex
+	at      time.Time // zero: not since the start of this process
+	asked   time.Time // of the newest answer not reached yet
+	applied uint64
+}
+
+// reached takes into account what this replica has applied.
+func (f *freshness) reached(applied uint64) time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if applied >= f.applied && f.asked.After(f.at) {
+		f.at = f.asked
+	}
+	return f.at
+}
+
+func (f *freshness) heard(asked time.Time, leaderApplied uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if asked.After(f.asked) {
+		f.asked, f.applied = asked, leaderApplied
+	}
+}
+
+// heard takes in what the Raft leader answered to a ping sent at the given time.
+func (n *Node) heard(asked time.Time, leader string, payload []byte) {
+	applied, members, ok := decodePong(payload)
+	if !ok {
+		return
+	}
+	n.fresh.reached(n.machine.applied.Load())
+	n.fresh.heard(asked, applied)
+	n.fresh.reached(n.machine.applied.Load())
+	now := time.Now()
+	for id, ago := range members {
+		n.contact.seen(id, now.Add(-ago))
+	}
+	n.contact.seen(leader, now)
+}
+
+// freshAt returns the last time at which this replica had applied all that was committed; zero if that is not known
+// of this run yet.
+func (n *Node) freshAt() time.Time {
+	if n.reigning() != nil {
+		return n.majorityContact()
+	}
+	return n.fresh.reached(n.machine.applied.Load())
+}
+
+// majorityContact is the last time at which a majority of voters is known to have followed this leader.
+func (n *Node) majorityContact() time.Time {
+	now := time.Now()
+	best := time.Duration(-1)
+	agos := []time.Duration{}
+	voters := 0
+	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
+		if s.Suffrage != raft.Voter {
+			continue
+		}
+		voters++
+		ago := n.contact.ago(string(s.ID))
+		if s.ID == n.id {
+			ago = 0
+		}
+		if ago >= 0 {
+			agos = append(agos, ago)
+		}
+	}
+	for _, ago := range agos {
+		within := 0
+		for _, other := range agos {
+			if other <= ago {
+				within++
+			}
+		}
+		if 2*within > voters && (best < 0 || ago < best) {
+			best = ago
+		}
+	}
+	if best < 0 {
+		return time.Time{}
+	}
+	return now.Add(-best)
+}
+
+// healthyWithin is how recent a contact must be for a member to count as healthy.
+func (n *Node) healthyWithin() time.Duration { return max(3*n.cfg.Timing.Heartbeat, time.Second) }
+
+// Status returns what this node knows of its group, without asking anybody.
+func (n *Node) Status() Status {
+	st := Status{ID: string(n.id), Name: n.cfg.Name, ClusterID: n.clusterID(), Draining: n.draining.Load(),
+		FailureTolerance: -1}
+	if !n.joined.Load() {
+		st.NotReady = n.former.Waiting()
+		if st.NotReady == "" {
+			st.NotReady = "the group is being formed"
+		}
+		return st
+	}
+	st.Term, st.LastIndex, st.CommitIndex = n.raft.CurrentTerm(), n.raft.LastIndex(), n.raft.CommitIndex()
+	st.AppliedIndex = n.raft.AppliedIndex()
+	st.IsLeader = n.reigning() != nil
+	leader := n.knownLeader()
+	voters := 0
+	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
+		m := n.member(s, leader)
+		if s.Suffrage == raft.Voter {
+			voters++
+			if m.Healthy {
+				st.HealthyVoters++
+			}
+		}
+		st.Members = append(st.Members, m)
+		if m.ID == leader {
+			st.Leader = &st.Members[len(st.Members)-1]
+		}
+	}
+	if st.Leader != nil { // the slice may have moved while it grew
+		for i := range st.Members {
+			if st.Members[i].ID == leader {
+				st.Leader = &st.Members[i]
+			}
+		}
+		st.FailureTolerance = st.HealthyVoters - (voters/2 + 1)
+	}
+	st.Ready = n.ready.Load() && !st.Draining
+	if !st.Ready {
+		st.NotReady = "this node has not caught up with its group yet"
+		if st.Draining {
+			st.NotReady = "this node is stopping"
+		}
+	}
+	return st
+}
+
+func (n *Node) member(s raft.Server, leader string) Member {
+	m := Member{ID: string(s.ID), Name: n.nameOf(string(s.ID)), Role: Spare, LastContact: n.contact.ago(string(s.ID))}
+	if s.Suffrage == raft.Voter {
+		m.Role = Voter
+	}
+	if e, ok := n.port.Book().Lookup(m.ID); ok {
+		m.Address = e.Address
+	}
+	if s.ID == n.id {
+		m.Address, m.LastContact, m.Version = n.cfg.Advertise, 0, n.cfg.Version
+	}
+	m.Healthy = m.LastContact >= 0 && m.LastContact <= n.healthyWithin()
+	return m
+}
+
+// nameOf returns a member's label, or its ID while that is not known.
+func (n *Node) nameOf(id string) string {
+	if id == string(n.id) {
+		return n.cfg.Name
+	}
+	if e, ok := n.port.Book().Lookup(id); ok && e.Name != "" {
+		return e.Name
+	}
+	return id
+}
+
+// watchReadiness makes the node ready once it has caught up, and the group has its voters or a minute has passed.
+func (n *Node) watchReadiness() {
+	ticker := time.NewTicker(readyEvery)
+	defer ticker.Stop()
+	for {
+		if !n.freshAt().IsZero() {
+			st := n.Status()
+			voters := 0
+			for _, m := range st.Members {
+				if m.Role == Voter {
+					voters++
+				}
+			}
+			if st.HealthyVoters == voters || time.Since(n.started) > readyAnyway {
+				n.ready.Store(true)
+				return
+			}
+		}
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+const (
+	readyEvery  = 20 * time.Millisecond
+	readyAnyway = time.Minute
+)
+
+// MinTTL returns the shortest TTL of the group, as this node knows it.
+func (n *Node) MinTTL() time.Duration {
+	shortest := n.cfg.Settings.MinTTL
+	n.machine.read(func(s *lease.State) {
+		if set, ok := s.Settings(); ok {
+			shortest = set.MinTTL
+		}
+	})
+	return shortest
+}
+
+// Counts returns the sizes of this node's replica.
+func (n *Node) Counts() (c lease.Counts) {
+	n.machine.read(func(s *lease.State) { c = s.Counts() })
+	return c
+}

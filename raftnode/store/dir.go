@@ -1,0 +1,212 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// Options is what a directory needs from outside.
+type Options struct {
+	// Fatal is called once, with the first error after which the process must
+	// end: a damaged entry, a write that failed. Afterwards every use of the
+	// stores returns that error. It may be called on any goroutine, raft's own
+	// among them, so it must not wait for raft to stop. Required.
+	Fatal func(error)
+	// OnFsync, if set, is told how long each StoreLogs took and how many entries it wrote.
+	OnFsync func(seconds float64, entries int)
+	// Logger hears what a person may want to know. Default: nowhere.
+	Logger *slog.Logger
+}
+
+// Dir is one open data directory. Its methods are safe for concurrent use.
+type Dir struct {
+	path     string
+	opts     Options
+	lock     *os.File
+	identity Identity
+	boot     uint64
+	bolt     io.Closer
+	run      logRun // of the log as it was opened
+	log      *Log
+	stable   *Stable
+
+	mu     sync.Mutex // guards the small files
+	member Membership
+	closed bool
+}
+
+// Open takes the directory for this process, makes it if it is new, verifies
+// it, and counts a boot. Errors: ErrInUse, *CorruptError, *FormatError, or of
+// the file system; each says what to do next.
+func Open(path string, o Options) (*Dir, error) {
+	if o.Fatal == nil {
+		return nil, errors.New("open data directory: Options.Fatal is required")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open data directory: %w", err)
+	}
+	if err := makeDir(path); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	lock, err := lockDir(path)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path, opts: o, lock: lock}
+	if err := d.load(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// makeDir makes the directory for its owner alone, and its name durable.
+func makeDir(path string) error {
+	there, err := exists(path)
+	if err != nil || there {
+		return err
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func (d *Dir) load() (err error) {
+	if d.identity, err = loadIdentity(d.path, time.Now()); err != nil {
+		return err
+	}
+	if d.member, err = loadMembership(d.path); err != nil {
+		return err
+	}
+	if d.boot, err = countBoot(d.path); err != nil {
+		return err
+	}
+	if err := d.openRaft(); err != nil {
+		return err
+	}
+	if err := d.log.verifyNewest(); err != nil {
+		return err
+	}
+	if err := d.checkFounded(d.member); err != nil {
+		return err
+	}
+	return d.checkReach()
+}
+
+// openRaft opens raft.db, which is made only in a directory that has joined
+// nothing: a member whose log is gone must not vote again under its old ID.
+func (d *Dir) openRaft() error {
+	path := filepath.Join(d.path, raftFile)
+	there, err := exists(path)
+	if err != nil {
+		return fmt.Errorf("look into data directory: %w", err)
+	}
+	switch snapshot, err := newestSnapshot(d.path); {
+	case err != nil:
+		return err
+	case !there && (d.member.Joined() || snapshot > 0):
+		return &CorruptError{File: path, Reason: "is missing, but this node is a member of a group"}
+	case !there:
+		if err := createBolt(path); err != nil {
+			return err
+		}
+	}
+	db, run, err := openBolt(path)
+	if err != nil {
+		return err
+	}
+	d.run = run
+	d.bolt = db
+	d.log = NewLog(db, path, LogOptions{Fatal: d.opts.Fatal, OnFsync: d.opts.OnFsync})
+	d.stable = NewStable(d.log)
+	return nil
+}
+
+// checkFounded refuses a log and a membership that do not belong together. The
+// order of founding is: promise, Raft's first entry, joined. So a founder that
+// has joined has entries, and whoever has entries has at least promised.
+func (d *Dir) checkFounded(m Membership) error {
+	last, err := d.log.LastIndex()
+	if err != nil {
+		return err
+	}
+	snapshot, err := newestSnapshot(d.path)
+	if err != nil {
+		return err
+	}
+	empty := last == 0 && snapshot == 0
+	switch {
+	case !empty && m.Promise == nil && !m.Joined():
+		return &CorruptError{File: filepath.Join(d.path, membershipFile), Reason: "is missing, but the log has entries: a part of the directory was lost"}
+	case empty && m.Promise != nil && m.Joined():
+		return &CorruptError{File: filepath.Join(d.path, raftFile), Reason: "is empty, but this node is a founding member of cluster " + m.ClusterID}
+	}
+	return nil
+}
+
+// checkReach refuses a log with a hole after the newest snapshot: what belongs
+// there is lost, and raft would panic when it gets there. (An older hole is
+// normal: an installed snapshot leaves one.)
+func (d *Dir) checkReach() error {
+	snapshot, err := newestSnapshot(d.path)
+	if err != nil {
+		return err
+	}
+	if d.run.first > snapshot+1 {
+		return &CorruptError{File: filepath.Join(d.path, raftFile), Index: d.run.first - 1,
+			Reason: fmt.Sprintf("is lost, and the newest usable snapshot ends at %d", snapshot)}
+	}
+	return nil
+}
+
+// Path returns the directory's absolute path.
+func (d *Dir) Path() string { return d.path }
+
+// Identity returns who this directory is.
+func (d *Dir) Identity() Identity { return d.identity }
+
+// Boot returns how often the directory has been opened, this time included.
+func (d *Dir) Boot() uint64 { return d.boot }
+
+// RaftStores returns what raft.NewRaft wants: the log behind a cache of
+// CachedEntries entries, and term and vote; and the log itself for Busy and OnBusy.
+func (d *Dir) RaftStores() (raft.LogStore, raft.StableStore, *Log) {
+	cached, err := raft.NewLogCache(CachedEntries, d.log)
+	if err != nil {
+		panic(err) // CachedEntries is not positive: a mistake in limits.go
+	}
+	return cached, d.stable, d.log
+}
+
+// Close ends all use and lets the directory go. Close raft first. Errors of uses
+// that come too late are ErrClosed and not fatal. A second Close does nothing.
+func (d *Dir) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	var errs []error
+	if d.log != nil {
+		d.log.fail.close()
+	}
+	if d.bolt != nil {
+		errs = append(errs, d.bolt.Close())
+	}
+	// The lock goes with its descriptor; the file stays, so that no second
+	// process can lock a name that is being removed.
+	return errors.Join(append(errs, d.lock.Close())...)
+}

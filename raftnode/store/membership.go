@@ -1,0 +1,134 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+)
+
+const membershipFile = "membership.json"
+
+// Promise is the list of founding members that this node agreed to, once.
+type Promise struct {
+	Nodes  []string `json:"nodes"`  // node IDs, ascending, none twice
+	Voters int      `json:"voters"` // the first so many of Nodes vote
+}
+
+// Equal tells whether two promises are the same.
+func (p Promise) Equal(q Promise) bool {
+	return p.Voters == q.Voters && slices.Equal(p.Nodes, q.Nodes)
+}
+
+// check refuses a list that could not have come from an agreement.
+func (p Promise) check() error {
+	switch {
+	case len(p.Nodes) == 0 || len(p.Nodes) > MaxListed:
+		return fmt.Errorf("a list of %d nodes; 1 to %d are possible", len(p.Nodes), MaxListed)
+	case p.Voters < 1 || p.Voters > len(p.Nodes):
+		return fmt.Errorf("%d voters of %d nodes", p.Voters, len(p.Nodes))
+	}
+	for i := 1; i < len(p.Nodes); i++ {
+		if p.Nodes[i-1] >= p.Nodes[i] {
+			return fmt.Errorf("list not in ascending order at %s", p.Nodes[i])
+		}
+	}
+	return nil
+}
+
+// Membership is what this node has decided about the group it belongs to.
+type Membership struct {
+	Promise   *Promise `json:"promise,omitempty"`    // nil until promised; never changed
+	ClusterID string   `json:"cluster_id,omitempty"` // empty until joined; never changed
+}
+
+// Joined tells whether the node belongs to a cluster.
+func (m Membership) Joined() bool { return m.ClusterID != "" }
+
+// Membership returns what was decided so far.
+func (d *Dir) Membership() Membership {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.member
+	if m.Promise != nil {
+		p := Promise{Nodes: slices.Clone(m.Promise.Nodes), Voters: m.Promise.Voters}
+		m.Promise = &p
+	}
+	return m
+}
+
+// SetPromise writes the promise durably. The same promise again is fine; another
+// one, or one after joining without a promise, is ErrMembershipFixed: two lists
+// promised by one node could become two groups that both think it is theirs.
+func (d *Dir) SetPromise(p Promise) error {
+	if err := p.check(); err != nil {
+		return fmt.Errorf("promise: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.closed:
+		return ErrClosed
+	case d.member.Promise != nil && d.member.Promise.Equal(p):
+		return nil
+	case d.member.Promise != nil:
+		return fmt.Errorf("promised %v, asked to promise %v: %w", d.member.Promise.Nodes, p.Nodes, ErrMembershipFixed)
+	case d.member.Joined():
+		return fmt.Errorf("joined %s, asked to promise %v: %w", d.member.ClusterID, p.Nodes, ErrMembershipFixed)
+	}
+	next := d.member
+	next.Promise = &Promise{Nodes: slices.Clone(p.Nodes), Voters: p.Voters}
+	return d.saveMembership(next)
+}
+
+// SetJoined writes durably that this node belongs to the cluster. A founder
+// (who promised) must have bootstrapped Raft before, so that an empty log in a
+// joined directory always means a lost one; that is checked.
+func (d *Dir) SetJoined(clusterID string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.closed:
+		return ErrClosed
+	case clusterID == "":
+		return errors.New("join: empty cluster ID")
+	case d.member.ClusterID == clusterID:
+		return nil
+	case d.member.Joined():
+		return fmt.Errorf("joined %s, asked to join %s: %w", d.member.ClusterID, clusterID, ErrMembershipFixed)
+	}
+	next := d.member
+	next.ClusterID = clusterID
+	if err := d.checkFounded(next); err != nil {
+		return fmt.Errorf("join %s before Raft was bootstrapped: %w", clusterID, err)
+	}
+	return d.saveMembership(next)
+}
+
+// saveMembership is called with mu held.
+func (d *Dir) saveMembership(next Membership) error {
+	if err := writeRecord(filepath.Join(d.path, membershipFile), "membership", next); err != nil {
+		return d.log.fail.report(err)
+	}
+	d.member = next
+	return nil
+}
+
+// loadMembership reads what was decided before.
+func loadMembership(dir string) (Membership, error) {
+	path := filepath.Join(dir, membershipFile)
+	var m Membership
+	if err := readRecord(path, "membership", &m); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return Membership{}, nil
+		}
+		return Membership{}, err
+	}
+	if m.Promise != nil {
+		if err := m.Promise.check(); err != nil {
+			return Membership{}, &FormatError{File: path, Reason: err.Error(), Err: err}
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,133 @@
+package raftnode
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+)
+
+// The forwarding protocol: on one connection from a sidecar to the Raft leader, frames of
+//
+//	length uint32 | call uint64 | kind byte | payload
+//
+// each request has one response under the same call number; they may come in any order.
+const frameHead = 4 + 8 + 1
+
+// The kinds of frames.
+const (
+	frameCommand   byte = 1 // an encoded lease.Command; answered by frameResult
+	frameQuery     byte = 2 // an encoded lease.Query; answered by frameAnswer once confirmed
+	frameWatch     byte = 3 // a spot; answered by frameWoken when something has happened there
+	frameUnwatch   byte = 4 // payload-less: the call number is the watch's; not answered itself
+	framePing      byte = 5 // answered by framePong: what followers cannot know of themselves
+	frameResult    byte = 11
+	frameAnswer    byte = 12
+	frameWoken     byte = 13
+	framePong      byte = 14
+	frameNothing   byte = 15 // nothing happened; payload is why
+	frameUnknown   byte = 16 // it may have happened; payload is why
+	frameFull      byte = 17 // nothing happened: overloaded
+	frameNotLeader byte = 18 // nothing happened: ask another
+	frameNoQuorum  byte = 19 // nothing happened: no majority answered
+)
+
+// errTooSlow cuts off a peer that does not read.
+var errTooSlow = errors.New("the peer does not read what is sent to it")
+
+// frameWriter collects frames and writes them from one goroutine, as many at once as have gathered.
+type frameWriter struct {
+	conn  net.Conn
+	mu    sync.Mutex
+	buf   []byte
+	err   error
+	ready chan struct{}
+	quit  chan struct{} // closed by fail
+}
+
+func newFrameWriter(c net.Conn) *frameWriter {
+	return &frameWriter{conn: c, ready: make(chan struct{}, 1), quit: make(chan struct{})}
+}
+
+// send queues a frame. It never blocks; a peer that does not keep up is cut off.
+func (w *frameWriter) send(call uint64, kind byte, payload []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return w.err
+	}
+	if len(w.buf)+len(payload) > maxUnsent {
+		w.failLocked(errTooSlow)
+		return w.err
+	}
+	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(8+1+len(payload)))
+	w.buf = binary.BigEndian.AppendUint64(w.buf, call)
+	w.buf = append(append(w.buf, kind), payload...)
+	select {
+	case w.ready <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// fail ends the connection, for the reader too.
+func (w *frameWriter) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failLocked(err)
+}
+
+func (w *frameWriter) failLocked(err error) {
+	if w.err == nil {
+		w.err = err
+		close(w.quit)
+		w.conn.Close()
+	}
+}
+
+// run writes until the connection fails.
+func (w *frameWriter) run() {
+	var spare []byte
+	for {
+		select {
+		case <-w.quit:
+			return
+		case <-w.ready:
+		}
+		w.mu.Lock()
+		out := w.buf
+		w.buf = spare[:0]
+		w.mu.Unlock()
+		if _, err := w.conn.Write(out); err != nil {
+			w.fail(err)
+			return
+		}
+		if spare = out; cap(spare) > maxFrame {
+			spare = nil
+		}
+	}
+}
+
+// readFrame reads one frame. The payload is the caller's to keep.
+func readFrame(in *bufio.Reader) (call uint64, kind byte, payload []byte, err error) {
+	var head [frameHead]byte
+	if _, err := io.ReadFull(in, head[:]); err != nil {
+		return 0, 0, nil, err
+	}
+	size := binary.BigEndian.Uint32(head[:])
+	if size < 9 || size > maxFrame {
+		return 0, 0, nil, fmt.Errorf("a frame of %d bytes", size)
+	}
+	payload = make([]byte, size-9)
+	_, err = io.ReadFull(in, payload)
+	return binary.BigEndian.Uint64(head[4:]), head[12], payload, err
+}
+
+// encodeSpot and decodeSpot carry the payload of a watch.
+func encodeSpot(s spot) []byte {
+	b := append([]byte{byte(s.space)}, byte(len(s.name)))
+	return append(append(b, s.name...), s.lease...)
+}
