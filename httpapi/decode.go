@@ -152,7 +152,7 @@ func (d *decoder) pairs(s, where string) *problem {
 			return invalid("", "the %s has a parameter whose name is not well escaped UTF-8", where)
 		}
 		if !ok {
-			return invalid(clip(name), "parameter %s has no value: write %[1]s=VALUE", printable(name))
+			return invalid(clip(name), "parameter %s has no value: write %s=VALUE", printable(name), clip(name))
 		}
 		value, okValue := unescape(value)
 		if !okValue {

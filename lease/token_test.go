@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -31,7 +32,7 @@ func TestTokensRise(t *testing.T) {
 			last = floor
 		}
 		r.restore()
-		grant("db", "f"+time.Duration(floor).String())
+		grant("db", fmt.Sprint("f", floor))
 	}
 	if r.s.LastToken() != last {
 		t.Fatalf("last token %d, want %d", r.s.LastToken(), last)

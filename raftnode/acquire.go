@@ -83,7 +83,7 @@ func (w *waiting) await(ctx context.Context) seen {
 		if !n.waitsAt(w.at) {
 			return changed
 		}
-	} else if l, err := n.leaderLink(ctx); err == nil {
+	} else if l, err := n.leaderLink(); err == nil {
 		defer l.watch(w.at, ring)()
 	} else {
 		ring() // nobody to ask: the acquire waits for a Raft leader

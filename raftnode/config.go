@@ -50,8 +50,8 @@ type Timing struct {
 
 // The timing profiles.
 var (
-	Fast = Timing{"fast", 250 * time.Millisecond, 250 * time.Millisecond, 200 * time.Millisecond, 25 * time.Millisecond, time.Second}
-	LAN  = Timing{"lan", 400 * time.Millisecond, 400 * time.Millisecond, 350 * time.Millisecond, 25 * time.Millisecond, time.Second}
+	Fast = Timing{"fast", 250 * time.Millisecond, 250 * time.Millisecond, 200 * time.Millisecond, 50 * time.Millisecond, time.Second}
+	LAN  = Timing{"lan", 400 * time.Millisecond, 400 * time.Millisecond, 350 * time.Millisecond, 50 * time.Millisecond, time.Second}
 	WAN  = Timing{"wan", 2 * time.Second, 2 * time.Second, 2 * time.Second, 50 * time.Millisecond, 5 * time.Second}
 )
 

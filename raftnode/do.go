@@ -84,14 +84,14 @@ func (a *attempt) until(ctx context.Context, c *lease.Command) (lease.Result, er
 			return lease.Result{}, a.failed(err)
 		}
 		a.last = err
-		if err := pause(ctx, changed); err != nil {
+		if err := a.node.pause(ctx, changed); err != nil {
 			return lease.Result{}, a.failed(err)
 		}
 	}
 }
 
 // pause waits a little, or until there is another Raft leader.
-func pause(ctx context.Context, changed <-chan struct{}) error {
+func (n *Node) pause(ctx context.Context, changed <-chan struct{}) error {
 	timer := time.NewTimer(retryPause)
 	defer timer.Stop()
 	select {
@@ -99,6 +99,8 @@ func pause(ctx context.Context, changed <-chan struct{}) error {
 	case <-timer.C:
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-n.ctx.Done():
+		return errClosing
 	}
 	return nil
 }
@@ -111,6 +113,8 @@ func (a *attempt) failed(err error) error {
 		return made
 	case a.maybe:
 		return a.unknown(err)
+	case errors.Is(err, errClosing):
+		return &Error{Draining, "this sidecar is stopping; ask another, or this one after its restart", err}
 	case errors.Is(err, errFull):
 		return &Error{Overloaded, "too many requests wait to be written to the log; try again shortly", err}
 	case errors.Is(a.last, errNoQuorum):

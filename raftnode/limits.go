@@ -21,6 +21,6 @@ const (
 	maxFrame           = 1 << 20  // bytes of one frame on a forwarding connection
 	maxUnsent          = 16 << 20 // bytes waiting to be written to one peer; a slower one is cut off
 	maxPeerCalls       = 1 << 15  // calls of one peer that are being worked on
-	pingEvery          = 100 * time.Millisecond
+	pingEvery          = 250 * time.Millisecond
 	forwardIdleTimeout = 3 * time.Second // without a ping or an answer the connection is taken for dead
 )

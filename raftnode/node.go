@@ -42,8 +42,7 @@ type Node struct {
 	leaderChange broadcast
 	leaderSeen   chan struct{} // has a value when raft observed a leader
 	lost         chan struct{} // has a value when a peer could not be reached
-	linkMu       sync.Mutex
-	link         *link
+	link         atomic.Pointer[link]
 
 	contact  contacts
 	fresh    freshness

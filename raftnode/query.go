@@ -29,7 +29,7 @@ func (n *Node) Query(ctx context.Context, q lease.Query, c Consistency) (lease.A
 			return lease.Answer{}, ReadInfo{}, try.failed(err)
 		}
 		try.last = err
-		if err := pause(ctx, changed); err != nil {
+		if err := n.pause(ctx, changed); err != nil {
 			return lease.Answer{}, ReadInfo{}, try.failed(err)
 		}
 	}
@@ -42,7 +42,7 @@ func (n *Node) queryOnce(ctx context.Context, q lease.Query) (lease.Answer, erro
 		}
 		return n.machine.answer(q), nil
 	}
-	l, err := n.leaderLink(ctx)
+	l, err := n.leaderLink()
 	if err != nil {
 		return lease.Answer{}, err
 	}

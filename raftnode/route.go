@@ -18,7 +18,7 @@ func (n *Node) carryOnce(ctx context.Context, c *lease.Command) (lease.Result, e
 	if r := n.reigning(); r != nil {
 		return r.propose(ctx, encoded, vital(c.Op))
 	}
-	l, err := n.leaderLink(ctx)
+	l, err := n.leaderLink()
 	if err != nil {
 		return lease.Result{}, err
 	}
@@ -47,35 +47,13 @@ func (r *reign) propose(ctx context.Context, encoded []byte, vital bool) (lease.
 	}
 }
 
-// leaderLink returns the forwarding connection to the Raft leader, and makes it if need be.
-func (n *Node) leaderLink(ctx context.Context) (*link, error) {
-	id := n.knownLeader()
-	if id == "" || id == string(n.id) {
-		return nil, errNotLeader
-	}
-	n.linkMu.Lock()
-	defer n.linkMu.Unlock()
-	if l := n.link; l != nil && l.leader == id && !l.broken() {
+// leaderLink returns the forwarding connection to the Raft leader, if there is one. Callers do not dial: a leader that is
+// out of reach would hold them up one after the other.
+func (n *Node) leaderLink() (*link, error) {
+	if l := n.link.Load(); l != nil && !l.broken() && l.leader == n.knownLeader() {
 		return l, nil
 	}
-	n.closeLink(errNotLeader)
-	ctx, cancel := context.WithTimeout(ctx, linkDialTimeout)
-	defer cancel()
-	l, err := n.dialLink(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	n.link = l
-	return l, nil
-}
-
-// closeLink ends the present link. linkMu is held.
-func (n *Node) closeLink(why error) {
-	if n.link != nil {
-		n.link.close(why)
-		n.link.wg.Wait()
-		n.link = nil
-	}
+	return nil, errNotLeader
 }
 
 func (n *Node) knownLeader() string {
@@ -86,29 +64,55 @@ func (n *Node) knownLeader() string {
 	return string(id)
 }
 
-// keepLink holds a link to the Raft leader while there is one, so that requests find it made, and lets go of one to a
-// former leader, so that its requests are tried elsewhere.
+// keepLink holds a link to the Raft leader while there is another one, and lets go of a link to a former leader, so that its
+// requests are tried elsewhere.
 func (n *Node) keepLink() {
+	var l *link
+	defer func() { n.dropLink(l) }()
 	for {
 		changed := n.leaderChange.wait()
-		n.linkMu.Lock()
-		if l := n.link; l != nil && (l.leader != n.knownLeader() || l.broken()) {
-			n.closeLink(errNotLeader)
+		leader := n.knownLeader()
+		if l != nil && (l.leader != leader || l.broken()) {
+			n.dropLink(l)
+			l = nil
 		}
-		n.linkMu.Unlock()
-		if n.reigning() == nil {
-			// An error shows in the requests that need the link.
-			_, _ = n.leaderLink(n.ctx)
+		if l == nil && leader != "" && leader != string(n.id) {
+			if l = n.makeLink(leader); l != nil {
+				continue
+			}
+		}
+		var broken <-chan struct{}
+		if l != nil {
+			broken = l.out.quit
 		}
 		select {
 		case <-n.ctx.Done():
-			n.linkMu.Lock()
-			n.closeLink(errClosing)
-			n.linkMu.Unlock()
 			return
 		case <-changed:
+		case <-broken:
 		case <-time.After(keepLinkEvery):
 		}
+	}
+}
+
+func (n *Node) makeLink(leader string) *link {
+	ctx, cancel := context.WithTimeout(n.ctx, linkDialTimeout)
+	defer cancel()
+	l, err := n.dialLink(ctx, leader)
+	if err != nil {
+		n.log.Debug("cannot reach the Raft leader", "leader", n.nameOf(leader), "err", err)
+		return nil
+	}
+	n.link.Store(l)
+	n.leaderChange.broadcast()
+	return l
+}
+
+func (n *Node) dropLink(l *link) {
+	if l != nil {
+		n.link.Store(nil)
+		l.close(errNotLeader)
+		l.wg.Wait()
 	}
 }
 

@@ -15,8 +15,8 @@ const (
 	campPath   = "/v1/elections/bad-input"
 )
 
-func form(method, path, body string) string  { return request(method, path, body, formHeader) }
-func json_(method, path, body string) string { return request(method, path, body, jsonHeader) }
+func form(method, path, body string) string     { return request(method, path, body, formHeader) }
+func jsonBody(method, path, body string) string { return request(method, path, body, jsonHeader) }
 func get(target string, headers ...string) string {
 	return request("GET", target, "", headers...)
 }
@@ -76,9 +76,9 @@ func durations() []Case {
 		Case{Name: "ttl of a lease", Raw: form("POST", "/v1/leases", "ttl=1"), Status: 400, Code: "invalid_ttl"},
 		Case{Name: "ttl of a campaign", Raw: form("POST", campPath, "ttl=25h"), Status: 400, Code: "invalid_ttl"},
 		Case{Name: "ttl in the query string", Raw: request("POST", lockPath+"?ttl=-5s", ""), Status: 400, Code: "invalid_ttl"},
-		Case{Name: "ttl is a number in JSON", Raw: json_("POST", lockPath, `{"ttl":15}`), Status: 400, Code: "invalid_ttl"},
-		Case{Name: "wait is a number in JSON", Raw: json_("POST", lockPath, `{"wait":0}`), Status: 400, Code: "invalid_wait"},
-		Case{Name: "ttl is negative in JSON", Raw: json_("POST", lockPath, `{"ttl":"-15s"}`), Status: 400, Code: "invalid_ttl"},
+		Case{Name: "ttl is a number in JSON", Raw: jsonBody("POST", lockPath, `{"ttl":15}`), Status: 400, Code: "invalid_ttl"},
+		Case{Name: "wait is a number in JSON", Raw: jsonBody("POST", lockPath, `{"wait":0}`), Status: 400, Code: "invalid_wait"},
+		Case{Name: "ttl is negative in JSON", Raw: jsonBody("POST", lockPath, `{"ttl":"-15s"}`), Status: 400, Code: "invalid_ttl"},
 	)
 }
 
@@ -164,19 +164,19 @@ func metadata() []Case {
 		{Name: "metadata with an empty key", Raw: form("POST", lockPath, "metadata.=x"), Status: 400, Code: "invalid_metadata"},
 		{Name: "metadata key twice", Raw: form("POST", lockPath, "metadata.a=1&metadata.a=2"), Status: 400, Code: "invalid_request"},
 		{Name: "metadata key in query and body", Raw: form("POST", lockPath+"?metadata.a=1", "metadata.a=2"), Status: 400, Code: "invalid_request"},
-		{Name: "metadata key in query and JSON", Raw: json_("POST", lockPath+"?metadata.a=1", `{"metadata":{"a":"2"}}`), Status: 400, Code: "invalid_request"},
+		{Name: "metadata key in query and JSON", Raw: jsonBody("POST", lockPath+"?metadata.a=1", `{"metadata":{"a":"2"}}`), Status: 400, Code: "invalid_request"},
 		{Name: "metadata of 4097 bytes", Raw: form("POST", lockPath, big), Status: 400, Code: "invalid_metadata"},
 		{Name: "metadata with a control character", Raw: form("POST", lockPath, "metadata.a=%01"), Status: 400, Code: "invalid_metadata"},
 		{Name: "metadata key with NUL", Raw: form("POST", lockPath, "metadata.%00=x"), Status: 400, Code: "invalid_metadata"},
-		{Name: "metadata is a string in JSON", Raw: json_("POST", lockPath, `{"metadata":"x"}`), Status: 400, Code: "invalid_metadata"},
-		{Name: "metadata is an array", Raw: json_("POST", lockPath, `{"metadata":[]}`), Status: 400, Code: "invalid_metadata"},
-		{Name: "metadata is null", Raw: json_("POST", lockPath, `{"metadata":null}`), Status: 400, Code: "invalid_request"},
-		{Name: "metadata of numbers", Raw: json_("POST", lockPath, `{"metadata":{"a":1}}`), Status: 400, Code: "invalid_metadata"},
-		{Name: "metadata of objects", Raw: json_("POST", lockPath, `{"metadata":{"a":{}}}`), Status: 400, Code: "invalid_metadata"},
-		{Name: "metadata of nulls", Raw: json_("POST", lockPath, `{"metadata":{"a":null}}`), Status: 400, Code: "invalid_request"},
-		{Name: "metadata key twice in JSON", Raw: json_("POST", lockPath, `{"metadata":{"a":"1","a":"1"}}`), Status: 400, Code: "invalid_request"},
-		{Name: "metadata twice in JSON", Raw: json_("POST", lockPath, `{"metadata":{"a":"1"},"metadata":{"b":"1"}}`), Status: 400, Code: "invalid_request"},
-		{Name: "metadata with a dot in JSON", Raw: json_("POST", lockPath, `{"metadata.a":"1"}`), Status: 400, Code: "invalid_request"},
+		{Name: "metadata is a string in JSON", Raw: jsonBody("POST", lockPath, `{"metadata":"x"}`), Status: 400, Code: "invalid_metadata"},
+		{Name: "metadata is an array", Raw: jsonBody("POST", lockPath, `{"metadata":[]}`), Status: 400, Code: "invalid_metadata"},
+		{Name: "metadata is null", Raw: jsonBody("POST", lockPath, `{"metadata":null}`), Status: 400, Code: "invalid_request"},
+		{Name: "metadata of numbers", Raw: jsonBody("POST", lockPath, `{"metadata":{"a":1}}`), Status: 400, Code: "invalid_metadata"},
+		{Name: "metadata of objects", Raw: jsonBody("POST", lockPath, `{"metadata":{"a":{}}}`), Status: 400, Code: "invalid_metadata"},
+		{Name: "metadata of nulls", Raw: jsonBody("POST", lockPath, `{"metadata":{"a":null}}`), Status: 400, Code: "invalid_request"},
+		{Name: "metadata key twice in JSON", Raw: jsonBody("POST", lockPath, `{"metadata":{"a":"1","a":"1"}}`), Status: 400, Code: "invalid_request"},
+		{Name: "metadata twice in JSON", Raw: jsonBody("POST", lockPath, `{"metadata":{"a":"1"},"metadata":{"b":"1"}}`), Status: 400, Code: "invalid_request"},
+		{Name: "metadata with a dot in JSON", Raw: jsonBody("POST", lockPath, `{"metadata.a":"1"}`), Status: 400, Code: "invalid_request"},
 		{Name: "metadata where none is taken", Raw: form("PUT", lockPath, "metadata.a=1&lease="+Secret), Status: 400, Code: "invalid_request"},
 	}
 }
@@ -187,21 +187,21 @@ func places() []Case {
 	return []Case{
 		bad("unknown in the form", form("POST", lockPath, "tll=15s")),
 		bad("unknown in the query", request("POST", lockPath+"?tll=15s", "")),
-		bad("unknown in JSON", json_("POST", lockPath, `{"tll":"15s"}`)),
+		bad("unknown in JSON", jsonBody("POST", lockPath, `{"tll":"15s"}`)),
 		bad("wrong case in the form", form("POST", lockPath, "TTL=15s")),
 		bad("wrong case in the query", get(lockPath+"?Consistency=local")),
-		bad("wrong case in JSON", json_("POST", lockPath, `{"Ttl":"15s"}`)),
+		bad("wrong case in JSON", jsonBody("POST", lockPath, `{"Ttl":"15s"}`)),
 		bad("hyphen for underscore", form("POST", lockPath, "min-hold=1s")),
-		bad("camel case", json_("POST", lockPath, `{"minHold":"1s"}`)),
+		bad("camel case", jsonBody("POST", lockPath, `{"minHold":"1s"}`)),
 		bad("brackets", form("POST", lockPath, "ttl[]=15s")),
 		bad("empty name", form("POST", lockPath, "=15s")),
-		bad("empty name in JSON", json_("POST", lockPath, `{"":"15s"}`)),
+		bad("empty name in JSON", jsonBody("POST", lockPath, `{"":"15s"}`)),
 		bad("twice in the form", form("POST", lockPath, "ttl=15s&ttl=15s")),
 		bad("twice in the query", request("POST", lockPath+"?ttl=15s&ttl=20s", "")),
-		bad("twice in JSON", json_("POST", lockPath, `{"ttl":"15s","ttl":"15s"}`)),
-		bad("twice in JSON, once escaped", json_("POST", lockPath, `{"ttl":"15s","\u0074tl":"15s"}`)),
+		bad("twice in JSON", jsonBody("POST", lockPath, `{"ttl":"15s","ttl":"15s"}`)),
+		bad("twice in JSON, once escaped", jsonBody("POST", lockPath, `{"ttl":"15s","\u0074tl":"15s"}`)),
 		bad("query and form", form("POST", lockPath+"?ttl=15s", "ttl=15s")),
-		bad("query and JSON", json_("POST", lockPath+"?ttl=15s", `{"ttl":"15s"}`)),
+		bad("query and JSON", jsonBody("POST", lockPath+"?ttl=15s", `{"ttl":"15s"}`)),
 		bad("limit twice", form("POST", lockPath+"?limit=1", "limit=1")),
 		bad("ttl in a renewal", form("PUT", lockPath, "ttl=15s&lease="+Secret)),
 		bad("wait in a renewal", form("PUT", campPath, "wait=5s&lease="+Secret)),
@@ -217,8 +217,8 @@ func places() []Case {
 		bad("unknown in a list", get("/v1/locks?sort=desc")),
 		bad("unknown of the cluster", get("/v1/cluster?verbose=1")),
 		bad("unknown of readyz", get("/readyz?verbose=1")),
-		bad("prototype", json_("POST", lockPath, `{"__proto__":{}}`)),
-		bad("name in the body", json_("POST", lockPath, `{"name":"bad-input"}`)),
+		bad("prototype", jsonBody("POST", lockPath, `{"__proto__":{}}`)),
+		bad("name in the body", jsonBody("POST", lockPath, `{"name":"bad-input"}`)),
 	}
 }
 
@@ -235,17 +235,20 @@ func jsonSyntax() []Case {
 		"null for a value": `{"ttl":null}`, "null for an owner": `{"owner":null}`, "null for a number": `{"limit":null}`,
 	} {
 		code := "invalid_request"
-		if what == "deep nesting" {
+		switch what {
+		case "deep nesting":
 			code = "invalid_ttl" // an array is no duration, however deep it goes
+		case "a leading zero":
+			code = "invalid_limit" // read as a zero
 		}
-		cases = append(cases, Case{Name: "JSON: " + what, Raw: json_("POST", lockPath, body), Status: 400, Code: code})
+		cases = append(cases, Case{Name: "JSON: " + what, Raw: jsonBody("POST", lockPath, body), Status: 400, Code: code})
 	}
 	return cases
 }
 
 func jsonTypes() []Case {
 	bad := func(body, code string) Case {
-		return Case{Name: "JSON type: " + body, Raw: json_("POST", lockPath, body), Status: 400, Code: code}
+		return Case{Name: "JSON type: " + body, Raw: jsonBody("POST", lockPath, body), Status: 400, Code: code}
 	}
 	return []Case{
 		bad(`{"limit":"1"}`, "invalid_limit"), bad(`{"limit":1.0}`, "invalid_limit"), bad(`{"limit":1e2}`, "invalid_limit"), bad(`{"limit":-1}`, "invalid_limit"),
@@ -253,10 +256,10 @@ func jsonTypes() []Case {
 		bad(`{"ttl":true}`, "invalid_ttl"), bad(`{"ttl":{}}`, "invalid_ttl"), bad(`{"ttl":["15s"]}`, "invalid_ttl"), bad(`{"owner":5}`, "invalid_owner"),
 		bad(`{"owner":["a"]}`, "invalid_owner"), bad(`{"owner":"\u0000"}`, "invalid_owner"), bad(`{"owner":""}`, "invalid_owner"), bad(`{"lease":1234567890123456789012}`, "invalid_lease"),
 		bad(`{"mode":true}`, "invalid_mode"), bad(`{"min_hold":60}`, "invalid_min_hold"),
-		{Name: "JSON type: token is a string", Raw: json_("DELETE", lockPath, `{"token":"5","lease":"`+Secret+`"}`), Status: 400, Code: "invalid_token"},
-		{Name: "JSON type: token beyond doubles", Raw: json_("DELETE", lockPath, `{"token":9007199254740993,"lease":"`+Secret+`"}`), Status: 400, Code: "invalid_token"},
-		{Name: "JSON type: immediate is a number", Raw: json_("DELETE", lockPath, `{"token":5,"reason":"x","immediate":1}`), Status: 400, Code: "invalid_request"},
-		{Name: "JSON type: value is a number", Raw: json_("POST", campPath, `{"value":5}`), Status: 400, Code: "invalid_value"},
+		{Name: "JSON type: token is a string", Raw: jsonBody("DELETE", lockPath, `{"token":"5","lease":"`+Secret+`"}`), Status: 400, Code: "invalid_token"},
+		{Name: "JSON type: token beyond doubles", Raw: jsonBody("DELETE", lockPath, `{"token":9007199254740993,"lease":"`+Secret+`"}`), Status: 400, Code: "invalid_token"},
+		{Name: "JSON type: immediate is a number", Raw: jsonBody("DELETE", lockPath, `{"token":5,"reason":"x","immediate":1}`), Status: 400, Code: "invalid_request"},
+		{Name: "JSON type: value is a number", Raw: jsonBody("POST", campPath, `{"value":5}`), Status: 400, Code: "invalid_value"},
 	}
 }
 

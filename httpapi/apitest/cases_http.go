@@ -20,7 +20,7 @@ func bodies() []Case {
 		{Name: "body over 64 KiB", Raw: form("POST", lockPath, "owner="+big), Status: 413, Code: "body_too_large"},
 		{Name: "body over 64 KiB, announced only", Raw: request("POST", lockPath, "owner=a", formHeader, "Content-Length: 1000000000"), Status: 413, Code: "body_too_large"},
 		{Name: "body over 64 KiB in chunks", Raw: request("POST", lockPath, chunk("owner="+big)+chunk(big)+chunk(""), formHeader, "Transfer-Encoding: chunked"), Status: 413, Code: "body_too_large"},
-		{Name: "body over 64 KiB of a renewal", Raw: json_("PUT", lockPath, `{"lease":"`+big+`"}`), Status: 413, Code: "body_too_large"},
+		{Name: "body over 64 KiB of a renewal", Raw: jsonBody("PUT", lockPath, `{"lease":"`+big+`"}`), Status: 413, Code: "body_too_large"},
 		{Name: "body shorter than announced", Raw: request("POST", lockPath, "ttl=15s", formHeader, "Content-Length: 20"), Status: 400, Code: "invalid_request", Close: true},
 		{Name: "body shorter than announced, JSON", Raw: request("POST", lockPath, `{"ttl":"15s"}`, jsonHeader, "Content-Length: 20"), Status: 400, Code: "invalid_request", Close: true},
 		{Name: "body missing", Raw: request("POST", lockPath, "", formHeader, "Content-Length: 7"), Status: 400, Code: "invalid_request", Close: true},
@@ -105,7 +105,7 @@ func paths() []Case {
 		Case{Name: "hold is not a method of renewal", Raw: request("POST", lockPath+"/hold", ""), Status: 404, Code: "not_found"},
 		Case{Name: "forced release", Raw: form("DELETE", lockPath+"?token=5&reason=stuck", ""), Status: 403, Code: "forbidden"},
 		Case{Name: "forced release at once", Raw: form("DELETE", lockPath, "token=5&reason=stuck&immediate=true"), Status: 403, Code: "forbidden"},
-		Case{Name: "forced resignation", Raw: json_("DELETE", campPath, `{"token":5,"reason":"stuck","immediate":true}`), Status: 403, Code: "forbidden"},
+		Case{Name: "forced resignation", Raw: jsonBody("DELETE", campPath, `{"token":5,"reason":"stuck","immediate":true}`), Status: 403, Code: "forbidden"},
 		Case{Name: "HEAD is refused like GET", Raw: request("HEAD", "/v1/locks/-a", ""), Status: 400, Code: "not JSON: unexpected end of JSON input"},
 	)
 }
@@ -135,12 +135,12 @@ func accepted() []Case {
 	return []Case{
 		ok("no body", request("POST", "/v1/locks/bad-input-ok-1", ""), 201),
 		ok("an empty body of any type", request("POST", "/v1/locks/bad-input-ok-2", "", "Content-Type: text/plain", "Content-Length: 0"), 201),
-		ok("an empty object", json_("POST", "/v1/locks/bad-input-ok-3", "{}"), 201),
+		ok("an empty object", jsonBody("POST", "/v1/locks/bad-input-ok-3", "{}"), 201),
 		ok("charset utf-8", request("POST", "/v1/locks/bad-input-ok-4", `{"ttl":"15s"}`, "Content-Type: application/json; charset=UTF-8"), 201),
 		ok("empty pairs", form("POST", "/v1/locks/bad-input-ok-5", "&ttl=15s&"), 201),
-		ok("white space around JSON", json_("POST", "/v1/locks/bad-input-ok-6", "\n {\"ttl\" : \"1m30s\"} \n"), 201),
+		ok("white space around JSON", jsonBody("POST", "/v1/locks/bad-input-ok-6", "\n {\"ttl\" : \"1m30s\"} \n"), 201),
 		ok("chunks", request("POST", "/v1/locks/bad-input-ok-7", chunk("ttl=")+chunk("15s")+chunk(""), formHeader, "Transfer-Encoding: chunked"), 201),
-		ok("query, form and JSON names mixed", json_("POST", "/v1/locks/bad-input-ok-8?ttl=15s&metadata.a=1", `{"owner":"web-0 é","limit":2,"metadata":{"b":"2"}}`), 201),
+		ok("query, form and JSON names mixed", jsonBody("POST", "/v1/locks/bad-input-ok-8?ttl=15s&metadata.a=1", `{"owner":"web-0 é","limit":2,"metadata":{"b":"2"}}`), 201),
 		ok("an escaped colon", request("POST", "/v1/locks/bad%3Ainput-ok-9", ""), 201),
 		ok("128 characters", request("POST", "/v1/locks/bad-input-ok-10."+strings.Repeat("a", 109), ""), 201),
 		ok("a campaign with an empty value", form("POST", "/v1/elections/bad-input-ok-11", "value="), 201),

@@ -43,8 +43,10 @@ func New(spec []byte) (*Checker, error) {
 		return nil, fmt.Errorf("openapicheck: not a valid description: %v", faults)
 	}
 	c := &Checker{validate: v, model: &model.Model}
-	if p := model.Model.Components.Schemas.GetOrZero("Problem"); p != nil {
-		c.problem = p.Schema()
+	if parts := model.Model.Components; parts != nil && parts.Schemas != nil {
+		if p := parts.Schemas.GetOrZero("Problem"); p != nil {
+			c.problem = p.Schema()
+		}
 	}
 	if c.problem == nil {
 		return nil, fmt.Errorf("openapicheck: there is no schema Problem")
@@ -103,14 +105,10 @@ func refusedUnseen(status int, op *v3.Operation) bool {
 // are not looked at.
 func (c *Checker) operation(req *http.Request) *v3.Operation {
 	want := strings.Split(req.URL.EscapedPath(), "/")
-	var item *v3.PathItem
-	for pair := c.model.Paths.PathItems.First(); pair != nil; pair = pair.Next() {
-		have := strings.Split(pair.Key(), "/")
-		if literal := matches(have, want); literal {
+	item := c.model.Paths.PathItems.GetOrZero(req.URL.Path)
+	for pair := c.model.Paths.PathItems.First(); pair != nil && item == nil; pair = pair.Next() {
+		if matches(strings.Split(pair.Key(), "/"), want) {
 			item = pair.Value()
-			if pair.Key() == req.URL.Path {
-				break
-			}
 		}
 	}
 	if item == nil {

@@ -246,7 +246,7 @@ func TestForgottenAddressStopsBlocking(t *testing.T) {
 		three(w)
 		w.nodes[2].cfg.Address = "10.0.0.77:1" // a mistake, told to everybody
 		startAll(t, w)
-		time.Sleep(5 * time.Second)
+		time.Sleep(time.Second)
 		w.nodes[2].crash()
 		w.nodes[2].cfg.Address = addrOf(2)
 		w.nodes[2].start(t)

@@ -12,7 +12,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	given := false

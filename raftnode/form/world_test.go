@@ -32,6 +32,8 @@ type node struct {
 	addr string
 	cfg  Config
 
+	slow time.Duration // added to each of its writes
+
 	mu       sync.Mutex
 	promises []Promise // every promise ever written
 	cluster  string
@@ -177,7 +179,7 @@ func (k keeper) Load() (*Promise, string, error) {
 }
 
 func (k keeper) write(f func()) error {
-	time.Sleep(k.n.w.chance(&k.n.w.hang))
+	time.Sleep(k.n.slow + k.n.w.chance(&k.n.w.hang))
 	if !k.n.alive(k.life) {
 		return errDead
 	}
