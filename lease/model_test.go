@@ -32,7 +32,7 @@ func TestStateMachineIsLikeItsNaiveTwin(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		g := newGame(t)
-		for range rapid.IntRange(1, 24).Draw(t, "steps") {
+		for range rapid.IntRange(1, 18).Draw(t, "steps") {
 			g.step()
 		}
 		g.finish()
@@ -63,7 +63,15 @@ func newGame(t *rapid.T) *game {
 	g.index++
 	g.s.Apply(g.index, 1, boot)
 	g.other.Apply(g.index, 1, boot)
-	g.entry([]Command{{Op: OpOpenSession, Node: "n1"}, {Op: OpOpenSession, Node: "n2"}})
+	first := []Command{{Op: OpOpenSession, Node: "n1"}, {Op: OpOpenSession, Node: "n2"}}
+	if rapid.Bool().Draw(t, "explicit leases") {
+		for i, lease := range allIDs[:2] {
+			identity := Identity{Session: 1, Seq: uint64(i) + 1}
+			first = append(first, Command{Identity: identity, Op: OpCreateLease, Lease: lease, Owner: "o", TTL: time.Minute})
+		}
+		g.seq = 2
+	}
+	g.entry(first)
 	return g
 }
 
@@ -250,7 +258,7 @@ func (g *game) fresh() Command {
 		c.Owner, c.TTL = "o", pick(g, "ttl", allTTLs)
 		c.Given = Given(rapid.IntRange(0, 7).Draw(g.t, "given"))
 		if rapid.Bool().Draw(g.t, "explicit") {
-			c.Lease = allIDs[rapid.IntRange(0, 1).Draw(g.t, "explicit lease")]
+			c.Lease = pick(g, "explicit lease", allIDs[:2])
 		}
 		return c
 	case OpRenewLease, OpRevokeLease:
@@ -277,9 +285,12 @@ func (g *game) fresh() Command {
 			c.Given = Given(rapid.IntRange(0, 127).Draw(g.t, "given"))
 		}
 	case OpRelease, OpForceRelease:
-		c.Token = g.someToken(k)
 		if c.Op == OpForceRelease {
-			c.Lease, c.Reason, c.Immediate = "", "why", g.chance("immediate", 4)
+			c.Lease = ""
+		}
+		c.Token = g.someToken(k, c.Lease)
+		if c.Op == OpForceRelease {
+			c.Reason, c.Immediate = "why", g.chance("immediate", 4)
 		}
 	case OpWithdraw:
 		c.Attempt, c.Keep = uint64(rapid.IntRange(0, 3).Draw(g.t, "attempt")), rapid.Bool().Draw(g.t, "keep")
@@ -291,16 +302,24 @@ func (g *game) fresh() Command {
 	return c
 }
 
-// someToken is none, a holder's, or another one of the recent.
-func (g *game) someToken(k nameKey) Token {
-	holders := g.twin.at(k, true)
-	switch i := rapid.IntRange(0, 5).Draw(g.t, "token"); {
-	case i < 2:
-		return 0
-	case i < 5 && len(holders) > 0:
-		return pick(g, "holder", holders).token
+// someToken is none, one of this lease's at the name, now or before, another holder's, or just a recent one.
+func (g *game) someToken(k nameKey, id ID) Token {
+	l := g.twin.lease(id)
+	var own []Token
+	for _, p := range g.twin.at(k, true) {
+		if p.lease == id || id == "" {
+			own = append(own, p.token)
+		}
 	}
-	return g.twin.token - Token(rapid.IntRange(0, 4).Draw(g.t, "ago"))
+	switch i := rapid.IntRange(0, 7).Draw(g.t, "token"); {
+	case i < 5 && l != nil && l.explicit && len(own) > 0, i == 5 && len(own) > 0, id == "" && i < 7 && len(own) > 0:
+		return pick(g, "own", own)
+	case i == 6 && l != nil && len(l.gaveUp) > 0:
+		return pick(g, "given up", l.gaveUp)
+	case i == 7:
+		return g.twin.token - Token(rapid.IntRange(0, 4).Draw(g.t, "ago"))
+	}
+	return 0
 }
 
 // compare tells the first difference between two results in what a caller relies on. Texts for people and copies of the
