@@ -25,6 +25,9 @@ type group struct {
 
 const readyWithin = 30 * time.Second
 
+// probe asks about the group, beside the load.
+var probe = &http.Client{Timeout: 5 * time.Second}
+
 func startGroup(ctx context.Context, n int, timing string) (*group, error) {
 	dir, err := os.MkdirTemp("", "sidelock-bench-")
 	if err != nil {
@@ -90,7 +93,7 @@ func (g *group) waitReady(ctx context.Context) error {
 	defer cancel()
 	for _, addr := range g.api {
 		for {
-			if resp, err := http.Get("http://" + addr + "/readyz?quorum=1"); err == nil {
+			if resp, err := probe.Get("http://" + addr + "/readyz?quorum=1"); err == nil {
 				resp.Body.Close()
 				if resp.StatusCode == http.StatusOK {
 					break
@@ -117,7 +120,7 @@ func (g *group) choose(via string) ([]string, error) {
 			ID     string
 			Leader struct{ Name string } `json:"raft_leader"`
 		}
-		resp, err := http.Get("http://" + addr + "/v1/cluster")
+		resp, err := probe.Get("http://" + addr + "/v1/cluster")
 		if err != nil {
 			return nil, err
 		}

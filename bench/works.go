@@ -17,7 +17,7 @@ type client struct {
 
 // work is a kind of load.
 type work struct {
-	prepare func(*client, options, int) error     // before the clock runs
+	prepare func(*client, options, int) error    // before the clock runs
 	step    func(*client) (time.Duration, error) // one unit, and the latency that counts
 }
 

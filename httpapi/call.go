@@ -167,7 +167,7 @@ func (q *call) query(ask lease.Query) (lease.Answer, *problem) {
 	if err != nil {
 		return answer, q.failed(err)
 	}
-	q.index(max(info.Index, answer.Index))
+	q.index(info.Index)
 	if q.v.consistency == raftnode.Local {
 		q.gin.Writer.Header()[stalenessHeader] = []string{strconv.FormatInt(info.Staleness.Milliseconds(), 10)}
 	}
@@ -227,11 +227,13 @@ func (q *call) refuse(p *problem) {
 	}
 	q.out.b = q.out.b[:0]
 	p.write(&q.out, c)
+	q.out.b = append(q.out.b, '\n')
 	q.send(c.status, typeProblem)
 }
 
-// answer sends what has been encoded.
+// answer sends the JSON that has been encoded, with a newline for those who read it in a terminal.
 func (q *call) answer(status int) *problem {
+	q.out.b = append(q.out.b, '\n')
 	q.send(status, typeJSON)
 	return nil
 }
@@ -245,7 +247,6 @@ func (q *call) send(status int, contentType []string) {
 			q.index(q.api.node.Status().AppliedIndex)
 		}
 	}
-	q.out.b = append(q.out.b, '\n')
 	large := len(q.out.b) > LargeAnswerBytes
 	if large {
 		h["Content-Length"] = []string{strconv.Itoa(len(q.out.b))}

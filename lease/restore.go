@@ -27,12 +27,9 @@ func (b *builder) read(in *bufio.Reader) error {
 	if err != nil {
 		return cutShort(err)
 	}
-	size, err := binary.ReadUvarint(in)
+	size, err := readSize(in)
 	if err != nil {
-		return cutShort(err)
-	}
-	if size > maxRecord {
-		return fmt.Errorf("a record of %d bytes: %w", size, ErrCorrupt)
+		return err
 	}
 	if uint64(cap(b.scratch)) < size {
 		b.scratch = make([]byte, size)
@@ -54,6 +51,25 @@ func (b *builder) read(in *bufio.Reader) error {
 	d := decoder{b: b.scratch}
 	b.add(kind, &d)
 	return d.end(fmt.Sprintf("record %q", kind))
+}
+
+// readSize reads the length of a record. An impossible one is damage, and not an error of the reader.
+func readSize(in *bufio.Reader) (uint64, error) {
+	size := uint64(0)
+	for shift := 0; shift < 35; shift += 7 {
+		b, err := in.ReadByte()
+		if err != nil {
+			return 0, cutShort(err)
+		}
+		size |= uint64(b&0x7f) << shift
+		if size > maxRecord {
+			break
+		}
+		if b < 0x80 {
+			return size, nil
+		}
+	}
+	return 0, fmt.Errorf("a record of more than %d bytes: %w", maxRecord, ErrCorrupt)
 }
 
 func cutShort(err error) error {

@@ -13,9 +13,15 @@ import (
 // waits this node keeps an implicit lease alive. If ctx is cancelled the caller has hung up: the attempt is withdrawn in the
 // background, and a grant just made is given back. ctx must allow for wait and for a missing Raft leader besides.
 func (n *Node) Acquire(ctx context.Context, c lease.Command, wait time.Duration) (Outcome, error) {
+	if err := n.admit(c.Op); err != nil {
+		return Outcome{}, err
+	}
 	c.Wait = wait > 0
 	w := &waiting{node: n, command: c, at: spot{c.Space, c.Name, c.Lease}, until: time.Now().Add(wait)}
 	out, err := w.run(ctx)
+	if err == nil && out.Code == lease.OK && w.stood {
+		out.Created = true // the command that found the grant did not make it; this request did
+	}
 	if hungUp(ctx) {
 		n.takeBack(w)
 	}
@@ -32,29 +38,40 @@ type waiting struct {
 	at      spot
 	until   time.Time
 	last    lease.Identity // of the last acquire carried
+	stood   bool           // in line, once
 }
 
 func (w *waiting) run(ctx context.Context) (Outcome, error) {
 	n := w.node
-	kept := false
 	for {
 		out, id, err := n.carry(ctx, w.command, lease.Identity{})
 		w.last = id
 		if err != nil || out.Code != lease.OK || out.Standing != lease.Waiting {
-			return out, err
+			return out, w.honest(err)
 		}
-		if !kept {
+		if !w.stood {
 			n.keeper.add(w.at.lease, out.TTL)
 			defer n.keeper.remove(w.at.lease)
-			kept = true
+			w.stood = true
 		}
 		switch w.await(ctx) {
 		case timedOut:
-			return w.giveUp(ctx)
+			out, err := w.giveUp(ctx)
+			return out, w.honest(err)
 		case gone:
 			return Outcome{}, &Error{Code: OutcomeUnknown, Detail: "the caller hung up", Err: ctx.Err()}
 		}
 	}
+}
+
+// honest keeps an error of a later command from saying "nothing happened" of a request that has stood in line: by now it
+// may hold.
+func (w *waiting) honest(err error) error {
+	var made *Error
+	if !w.stood || !errors.As(err, &made) || made.Code == OutcomeUnknown {
+		return err
+	}
+	return &Error{OutcomeUnknown, "the request stood in line, and what became of it could not be learnt; repeat it with the same lease", err}
 }
 
 // What await saw.
@@ -124,7 +141,7 @@ func (n *Node) takeBack(w *waiting) {
 	if w.last == (lease.Identity{}) {
 		return // nothing was ever sent
 	}
-	n.background.Go(func() {
+	n.beside(func() {
 		ctx, cancel := context.WithTimeout(n.ctx, withdrawTimeout)
 		defer cancel()
 		if _, _, err := n.carry(ctx, w.withdrawal(false), w.last); err != nil {

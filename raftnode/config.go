@@ -36,6 +36,9 @@ type Deps struct {
 	// Fatal is called once when this node must not go on: a damaged or failing disk, an entry that it does not understand.
 	// The process must end; a stub that returns leaves a node that refuses everything.
 	Fatal func(error)
+
+	tune func(*raft.Config) // tests: smaller snapshots
+	spy  spy                // tests: what this replica applies
 }
 
 // Timing is how patient Raft is.
@@ -125,5 +128,8 @@ func (n *Node) raftConfig() *raft.Config {
 	c.BatchApplyCh = false // guard 8: futures can hang at shutdown with it
 	c.NoLegacyTelemetry = true
 	c.Logger = n.raftLog
+	if n.deps.tune != nil {
+		n.deps.tune(c)
+	}
 	return c
 }

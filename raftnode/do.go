@@ -13,16 +13,16 @@ import (
 // under one identity, so that the command has one effect, until ctx ends. A returned error is an *Error: its Code is
 // OutcomeUnknown if the command may have been applied, else nothing happened.
 func (n *Node) Do(ctx context.Context, c lease.Command) (Outcome, error) {
+	if err := n.admit(c.Op); err != nil {
+		return Outcome{}, err
+	}
 	out, _, err := n.carry(ctx, c, lease.Identity{})
 	return out, err
 }
 
-// carry is Do; it also returns the identity under which the command went. cancels is the identity of an
+// carry is Do without admission, for what has been admitted; it also returns the identity under which the command went. cancels is the identity of an
 // earlier command that must not run any more.
 func (n *Node) carry(ctx context.Context, c lease.Command, cancels lease.Identity) (Outcome, lease.Identity, error) {
-	if err := n.admit(c.Op); err != nil {
-		return Outcome{}, lease.Identity{}, err
-	}
 	sent := n.deps.Clock.Boot()
 	try := attempt{node: n}
 	for {

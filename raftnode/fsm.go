@@ -23,6 +23,13 @@ type machine struct {
 	watch    *watchers
 	recorder Recorder
 	fatal    func(error)
+	spy      spy
+}
+
+// spy lets tests see what a replica does. Both are called with the state locked, and may be nil.
+type spy struct {
+	applied  func(l *raft.Log, s *lease.State)
+	restored func(s *lease.State)
 }
 
 var _ raft.FSM = (*machine)(nil)
@@ -42,6 +49,9 @@ func (m *machine) Apply(l *raft.Log) any {
 	m.mu.Lock()
 	results, events := m.state.Apply(l.Index, l.Term, entry)
 	m.publish()
+	if m.spy.applied != nil {
+		m.spy.applied(l, m.state)
+	}
 	m.mu.Unlock()
 	m.watch.wake(events)
 	if m.leading.Load() == l.Term { // each event is counted on one node, once
@@ -113,6 +123,9 @@ func (m *machine) Restore(src io.ReadCloser) error {
 	m.mu.Lock()
 	m.state = state
 	m.publish()
+	if m.spy.restored != nil {
+		m.spy.restored(m.state)
+	}
 	m.mu.Unlock()
 	m.watch.wakeAll()
 	return nil

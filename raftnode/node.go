@@ -53,6 +53,7 @@ type Node struct {
 	ctx        context.Context
 	cancel     context.CancelFunc
 	background sync.WaitGroup // all goroutines of the node
+	besideMu   sync.Mutex     // callers' goroutines that start some take it, and so does Close before it waits
 	closeOnce  sync.Once
 	closeErr   error
 }
@@ -69,6 +70,7 @@ func Open(cfg Config, deps Deps) (*Node, error) {
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.raftLog = newRaftLogger(n.log)
 	n.machine = newMachine(deps.Recorder, deps.Fatal)
+	n.machine.spy = deps.spy
 	n.keeper = newKeeper(n)
 	if err := n.open(); err != nil {
 		n.cancel()
@@ -240,10 +242,21 @@ func (n *Node) Close(ctx context.Context) error {
 	n.closeOnce.Do(func() {
 		n.Drain()
 		n.handOver(ctx)
+		n.besideMu.Lock()
 		n.cancel()
+		n.besideMu.Unlock()
 		n.closeErr = n.release()
 	})
 	return n.closeErr
+}
+
+// beside runs f in the background on behalf of a caller, unless the node is closing.
+func (n *Node) beside(f func()) {
+	n.besideMu.Lock()
+	defer n.besideMu.Unlock()
+	if n.ctx.Err() == nil {
+		n.background.Go(f)
+	}
 }
 
 // handOver lets another voter lead before this one goes, which saves the others an election timeout.

@@ -48,8 +48,8 @@ type Body struct {
 
 	ID         string
 	Term       uint64
-	Tolerance  int    `json:"failure_tolerance"`
-	Applied    uint64 `json:"applied_index"`
+	Tolerance  int                        `json:"failure_tolerance"`
+	Applied    uint64                     `json:"applied_index"`
 	RaftLeader *struct{ Name, ID string } `json:"raft_leader"`
 	Members    []struct {
 		Name, ID, Role string

@@ -77,12 +77,13 @@ func checkRaftRestore(t *tree, found report) {
 }
 
 func checkSleepingTests(t *tree, found report) {
+	fake := t.fakeTimeDirs()
 	for _, f := range t.goFiles {
-		if !f.test {
+		if !f.test || fake[f.dir] {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {
-			if p, name, ok := f.pkgSelector(n); ok && p == "time" && name == "Sleep" && !f.usesFakeTime() {
+			if p, name, ok := f.pkgSelector(n); ok && p == "time" && name == "Sleep" {
 				found(f.at(n), "a test must not sleep: wait for what it waits for, or run in testing/synctest")
 			}
 			return true
@@ -90,15 +91,19 @@ func checkSleepingTests(t *tree, found report) {
 	}
 }
 
-// usesFakeTime says whether the file runs its tests in a synctest bubble, where
-// a sleep takes no time and is how the clock is moved.
-func (f *goFile) usesFakeTime() bool {
-	for _, p := range f.imps {
-		if p == "testing/synctest" {
-			return true
+// fakeTimeDirs are the folders whose tests run in synctest bubbles, where a
+// sleep takes no time and is how the clock is moved. Fixtures of such tests
+// stand in files of their own, so the folder counts and not the file.
+func (t *tree) fakeTimeDirs() map[string]bool {
+	dirs := map[string]bool{}
+	for _, f := range t.goFiles {
+		for _, p := range f.imps {
+			if f.test && p == "testing/synctest" {
+				dirs[f.dir] = true
+			}
 		}
 	}
-	return false
+	return dirs
 }
 
 func checkSkippedTests(t *tree, found report) {
