@@ -4,7 +4,7 @@ package mutants
 var table = []mutant{
 	{"token counter not in the snapshot", "lease/restore.go", "token: Token(d.u()), serial:", "token: 0 * Token(d.u()), serial:", "./lease", "."},
 	{"lifo queue", "lease/admit.go", "p, _ := s.places.Get(n.queue[0])", "p, _ := s.places.Get(n.queue[len(n.queue)-1])", "./lease", "."},
-	{"release by name only", "lease/release.go", "if !known || e.space != c.Space || e.name != c.Name {", "if !known {", "./lease", "."},
+	{"release by name only", "lease/release.go", "	p, ok := s.placeAt(&r, nameKey{c.Space, c.Name})\n	if !ok || r.explicit && c.Token != 0 && c.Token != p.token {\n		return s.releaseEarlier(&r, &p, c)", "	p, ok := s.placeAt(&r, nameKey{c.Space, c.Name})\n	if n := s.name(nameKey{c.Space, c.Name}); len(n.holders) > 0 {\n		p, ok = s.places.Get(n.holders[0])\n	}\n	if !ok {\n		return s.releaseEarlier(&r, &p, c)", "./lease", "."},
 	{"waiter granted for its full TTL", "lease/acquire.go", "return min(r.ttl, WaitingTTL)", "return r.ttl", "./lease", "."},
 	{"late hang-up frees the retry's grant", "lease/release.go", "	if len(p.attempts) > 0 {\n		s.places.Set(p.id, p)\n		return\n	}\n", "", "./lease", "."},
 	{"retry memory lost in the snapshot", "lease/snapshot.go", "	s.results.Scan(", "	newTables().results.Scan(", "./lease", "."},
