@@ -50,7 +50,7 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 		<-ctx.Done()
 	}
 	log.Info("stopping", "why", context.Cause(ctx))
-	return errors.Join(err, fatal(ctx), shutDown(node, servers, cfg.DrainTimeout))
+	return errors.Join(err, fatal(ctx), shutDown(node, servers, cfg.DrainTimeout, log))
 }
 
 // died is why the process must end although nobody asked it to.
@@ -120,11 +120,15 @@ func absent(err error) bool {
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
 }
 
-// shutDown lets requests under way finish, then hands over and closes. What clients hold is not released.
-func shutDown(node *raftnode.Node, servers []*http.Server, drain time.Duration) error {
+// shutDown serves what clients hold through this sidecar until they have let go of it, lets requests under way finish, then
+// hands over and closes. What clients still hold then is not released.
+func shutDown(node *raftnode.Node, servers []*http.Server, drain time.Duration, log *slog.Logger) error {
 	node.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
+	if left := node.AwaitIdle(ctx); left > 0 {
+		log.Info("clients still hold locks or wait for them; their leases live out their TTL", "places", left)
+	}
 	for _, s := range servers {
 		if s.Shutdown(ctx) != nil {
 			s.Close() // out of patience: callers that still wait see the connection close

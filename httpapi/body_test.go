@@ -62,3 +62,26 @@ func TestBodyMayHaveExactlyItsLimit(t *testing.T) {
 		}
 	}
 }
+
+// endless counts what is taken of it.
+type endless struct{ taken int }
+
+func (e *endless) Read(b []byte) (int, error) {
+	e.taken += len(b)
+	if e.taken > 100*MaxBodyBytes {
+		return 0, io.EOF // or the test would never fail, but only end
+	}
+	return len(b), nil
+}
+
+func TestNoMoreIsReadThanABodyMayHave(t *testing.T) {
+	e := &endless{}
+	r := httptest.NewRequest(http.MethodPost, "/", e)
+	r.ContentLength = -1
+	if _, p := readBody(httptest.NewRecorder(), r, nil); p == nil || p.code != BodyTooLarge {
+		t.Errorf("%+v", p)
+	}
+	if e.taken > 2*MaxBodyBytes {
+		t.Errorf("%d bytes were read", e.taken)
+	}
+}

@@ -5,8 +5,9 @@
 //	routes.go    the route table: method, path, name for metrics, parameters, handler
 //	guard.go     Host allow-list and refusal of cross-origin requests, before anything is read
 //	body.go      the body, bounded in size and time
-//	decode.go    query string, form, JSON and header, as one list of parameters; anything doubtful is a 400
+//	decode*.go   query string, form, JSON and header, as one list of parameters; anything doubtful is a 400
 //	params.go    what each parameter is and which values it may have
+//	call.go      one request from admission to answer; what a failure means
 //	locks.go …   the handlers: parameters to a lease.Command or lease.Query, through Node, and back
 //	answers.go   the JSON of each answer, appended by hand (encode.go), since answers are the hot path
 //	codes.go     the one table from code to status

@@ -62,12 +62,13 @@ func (n *Node) dialLink(ctx context.Context, leader string) (*link, error) {
 	return l, nil
 }
 
-// close fails all that is under way.
+// close fails all that is under way. Why it ended is told in words alone: that this node turned to another leader, say,
+// does not mean that nothing happened of what had left.
 func (l *link) close(err error) {
 	l.out.fail(err)
 	l.mu.Lock()
 	if l.err == nil {
-		l.err = fmt.Errorf("%w: %w", errCut, err)
+		l.err = fmt.Errorf("%w: %v", errCut, err)
 	}
 	calls := l.calls
 	l.calls = map[uint64]func(byte, []byte, error){}

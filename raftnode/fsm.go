@@ -20,6 +20,9 @@ type machine struct {
 	deadline atomic.Int64  // the next one; 0 if none is pending
 	leading  atomic.Uint64 // the term in which this node serves as Raft leader; 0: none
 
+	retain retention
+	trim   func(keep uint64) // before a snapshot; nil: not at all
+
 	watch    *watchers
 	recorder Recorder
 	fatal    func(error)
@@ -38,14 +41,16 @@ func newMachine(rec Recorder, fatal func(error)) *machine {
 	return &machine{state: lease.New(), watch: newWatchers(), recorder: rec, fatal: fatal}
 }
 
-// Apply applies one entry and returns its []lease.Result; nil if the entry was ignored.
+// Apply applies one entry and returns its []lease.Result, nil if the entry was ignored, or an error.
 func (m *machine) Apply(l *raft.Log) any {
 	entry, err := lease.DecodeEntry(l.Data)
 	if err != nil {
 		// To go on without it would make this replica differ from the others.
-		m.fatal(fmt.Errorf("log entry %d cannot be applied: %w", l.Index, err))
-		return nil
+		err = fmt.Errorf("log entry %d cannot be applied: %w", l.Index, err)
+		m.fatal(err)
+		return err
 	}
+	m.retain.add(len(l.Data))
 	m.mu.Lock()
 	results, events := m.state.Apply(l.Index, l.Term, entry)
 	m.publish()
@@ -108,6 +113,9 @@ func (m *machine) answer(q lease.Query) (a lease.Answer) {
 
 // Snapshot takes a copy-on-write clone; applying goes on at once.
 func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
+	if m.trim != nil {
+		m.trim(m.retain.keep())
+	}
 	m.mu.Lock() // a clone marks shared nodes, which readers must not see half done
 	defer m.mu.Unlock()
 	return frozen{m.state.Snapshot()}, nil

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -391,7 +393,7 @@ func (v *verdict) neverEarly() {
 				v.t.Errorf("%s was renewed at index %d and had expired at %d", e.Lease, c.out.Index, e.index)
 			}
 			if safe := c.back.Add(c.out.ValidFor); e.at.Before(safe) {
-				v.t.Errorf("%s expired %v before the time it was told", e.Lease, safe.Sub(e.at))
+				v.t.Errorf("%s expired %v before the time it was told\n%s", e.Lease, safe.Sub(e.at), v.story(e.Lease))
 			}
 			if !c.waits {
 				if safe := c.sent.Add(c.out.TTL - slack(c.out.TTL)); e.at.Before(safe) {
@@ -400,6 +402,33 @@ func (v *verdict) neverEarly() {
 			}
 		}
 	}
+}
+
+// story tells what clients and the log have to say of one lease.
+func (v *verdict) story(id lease.ID) string {
+	var s strings.Builder
+	clock := func(t time.Time) string { return t.Format("04:05.000000") }
+	for _, c := range v.h.calls {
+		if c.lease == id {
+			fmt.Fprintf(&s, "  call %s-%s op %d at %s, waits %v: index %d code %q standing %d remaining %v valid for %v, error %v\n", clock(c.sent), clock(c.back),
+				c.op, c.host, c.waits, c.out.Index, c.out.Code, c.out.Standing, c.out.Remaining, c.out.ValidFor, c.err)
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(v.tale.entries)) {
+		e := v.tale.entries[i]
+		for k, res := range v.tale.results[i] {
+			if c := e.Commands[k]; c.Lease == id || slices.Contains(c.Leases, id) {
+				fmt.Fprintf(&s, "  log %d at %s, term %d now %v: op %d session %d seq %d attempt %d cancel %d keep %v: %q standing %d remaining %v\n", i, clock(v.tale.at[i]), e.Term,
+					time.Duration(e.Now), c.Op, c.Session, c.Seq, c.Attempt, c.Cancel, c.Keep, res.Code, res.Standing, res.Remaining)
+			}
+		}
+	}
+	for _, e := range v.tale.events {
+		if e.Lease == id {
+			fmt.Fprintf(&s, "  event %d at %s, now %v: %v\n", e.index, clock(e.at), time.Duration(e.At), e.Kind)
+		}
+	}
+	return s.String()
 }
 
 // noOverlap: no two clients rely on an exclusive lock at one time, by any clock (P1, P3).

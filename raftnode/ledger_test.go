@@ -169,8 +169,10 @@ func (r *tale) has(want lease.Result, id lease.ID) error {
 	return fmt.Errorf("answered from index %d:\n got %+v\n log %+v", want.Index, want, near)
 }
 
-// plain makes an empty and an absent list the same, as the wire does.
+// plain makes an empty and an absent list the same, as the wire does. Created is not the log's alone: of a grant that was
+// waited for, the sidecar that claims it says so.
 func plain(r lease.Result) lease.Result {
+	r.Created = false
 	if len(r.Holders) == 0 {
 		r.Holders = nil
 	}

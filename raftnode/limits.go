@@ -6,6 +6,7 @@ import "time"
 const (
 	maxBatchCommands = 1024                   // in one log entry
 	maxBatchBytes    = 256 << 10              // of commands in one log entry
+	trailingBytes    = 64 << 20               // of log entries kept behind a snapshot
 	maxInFlight      = 2                      // log entries proposed and not yet applied
 	queueLimit       = 8192                   // commands waiting to be proposed; beyond it new work is refused
 	queueReserve     = 8192                   // further room, for renewals and releases alone

@@ -195,6 +195,7 @@ func (n *Node) startRaft(group form.Result) error {
 	if err != nil {
 		return err
 	}
+	n.machine.trim = n.trim
 	n.raft, err = raft.NewRaft(n.raftConfig(), n.machine, logs, stable, snapshots, n.transport)
 	if err != nil {
 		return errors.Join(fmt.Errorf("start raft: %w", err), n.transport.Close())
@@ -232,9 +233,6 @@ func (v view) Peer(id raft.ServerID) bool {
 }
 
 var _ peer.RaftView = view{}
-
-// Drain refuses new acquires and campaigns at this sidecar; what is held goes on being served. Close comes later.
-func (n *Node) Drain() { n.draining.Store(true) }
 
 // Close hands Raft leadership over, stops everything and lets the data directory go. What clients hold is not released: it
 // lives out its TTL. Calls under way fail.

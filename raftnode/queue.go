@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -12,7 +13,7 @@ import (
 var errNothing = errors.New("nothing happened")
 
 // errFull means that the queue has no room for this command.
-var errFull = errors.New("the queue of commands is full")
+var errFull = fmt.Errorf("the queue of commands is full: %w", errNothing)
 
 // proposal is a command on its way into the log.
 type proposal struct {

@@ -246,16 +246,11 @@ func TestNodeWithAnEmptyDiskIsAStranger(t *testing.T) {
 	inFakeTime(t, 3, func(w *world) {
 		w.mustHold(w.hosts[0], lockCommand("l", "holder", time.Hour, 1))
 		l := w.leader()
-		var wiped, other *host
+		wiped := w.follower()
+		var other *host
 		for _, h := range w.hosts {
-			if h != l {
-				wiped, other = other, h
-			}
-		}
-		wiped = w.hosts[0]
-		for _, h := range w.hosts {
-			if h != l && h != other {
-				wiped = h
+			if h != l && h != wiped {
+				other = h
 			}
 		}
 		wiped.crash()

@@ -164,8 +164,13 @@ func (r *reign) deliver(batch []*proposal, future raft.ApplyFuture) {
 	<-r.inFlight
 	var results []lease.Result
 	if err == nil {
-		results, _ = future.Response().([]lease.Result)
-		if results == nil {
+		switch response := future.Response().(type) {
+		case []lease.Result:
+			results = response
+		case error:
+			err = response // this node cannot apply it; others may
+		}
+		if results == nil && err == nil {
 			err = errReignOver // ignored for its term
 		}
 	} else {

@@ -182,7 +182,9 @@ func (n *Node) startReign(r *reign) (stop func()) {
 		r.run(ctx)
 	}()
 	return func() {
-		n.reign.CompareAndSwap(r, nil)
+		if n.reign.CompareAndSwap(r, nil) {
+			n.fresh.led(n.majorityContact())
+		}
 		n.machine.leading.Store(0)
 		cancel()
 		<-done

@@ -74,6 +74,15 @@ func (f *freshness) reached(applied uint64) time.Time {
 	return f.at
 }
 
+// led takes into account that this node was Raft leader until the given time, which no leader's answer says.
+func (f *freshness) led(until time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if until.After(f.at) {
+		f.at = until
+	}
+}
+
 func (f *freshness) heard(asked time.Time, leaderApplied uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -163,6 +163,9 @@ func (f *weather) fault() string {
 		}
 		return "leadership moved"
 	default:
+		if w.leader() == nil {
+			return "nothing"
+		}
 		chief.clock.freeze()
 		return "leader stalled"
 	}

@@ -58,6 +58,7 @@ func small(c *raft.Config) {
 // inFakeTime runs f in a bubble with a group of the given size, all up.
 func inFakeTime(t *testing.T, size int, f func(*world), options ...func(*world)) {
 	t.Helper()
+	t.Parallel()
 	root := dataRoot(t)
 	synctest.Test(t, func(t *testing.T) {
 		// A bubble begins in the year 2000, and no clock of a real group says so.

@@ -13,7 +13,7 @@ import (
 // renew and release through it, nobody new comes in there, and the group goes on.
 func TestStoppingSidecarServesItsHoldersAndHandsOver(t *testing.T) {
 	t.Parallel()
-	g := chaos.Start(t, 3)
+	g := chaos.Start(t, 3, "--drain-timeout", "4s")
 	leader := g.Leader()
 	other := g.Others(leader)[0]
 	held := leader.Post("/v1/locks/kept", "ttl", "5m", "owner", "me").Want(t, 201).Body

@@ -53,7 +53,12 @@ func TestReadinessFollowsTheGroupAndLivenessDoesNot(t *testing.T) {
 
 	// A majority again, and all is as it was.
 	g.Nodes[1].Start()
-	g.Nodes[1].AwaitReady()
+	chaos.Until(t, 20*time.Second, "a majority", func() error {
+		if a := first.Get("/readyz", "quorum", "1"); a.Status != 200 {
+			return fmt.Errorf("%s", a)
+		}
+		return nil
+	})
 	wantHolder(t, first, "kept", "me", held.Body.Token)
 	first.Put("/v1/locks/kept", "lease", held.Body.Lease).Want(t, 200)
 }
