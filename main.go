@@ -50,7 +50,11 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 		<-ctx.Done()
 	}
 	log.Info("stopping", "why", context.Cause(ctx))
-	return errors.Join(err, fatal(ctx), shutDown(node, servers, cfg.DrainTimeout, log))
+	if why := errors.Join(err, fatal(ctx)); why != nil {
+		return errors.Join(why, shutDown(node, servers))
+	}
+	drain(node, cfg.DrainTimeout, log)
+	return shutDown(node, servers)
 }
 
 // died is why the process must end although nobody asked it to.
@@ -120,15 +124,22 @@ func absent(err error) bool {
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
 }
 
-// shutDown serves what clients hold through this sidecar until they have let go of it, lets requests under way finish, then
-// hands over and closes. What clients still hold then is not released.
-func shutDown(node *raftnode.Node, servers []*http.Server, drain time.Duration, log *slog.Logger) error {
+// drain serves what clients hold through this sidecar until they have let go of it, or patience is over. What they still hold
+// then is not released.
+func drain(node *raftnode.Node, patience time.Duration, log *slog.Logger) {
 	node.Drain()
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if left := node.AwaitIdle(ctx); left > 0 {
 		log.Info("clients still hold locks or wait for them; their leases live out their TTL", "places", left)
 	}
+}
+
+// shutDown lets requests under way finish, hands Raft leadership over, and closes.
+func shutDown(node *raftnode.Node, servers []*http.Server) error {
+	node.Drain()
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
 	for _, s := range servers {
 		if s.Shutdown(ctx) != nil {
 			s.Close() // out of patience: callers that still wait see the connection close
@@ -139,7 +150,10 @@ func shutDown(node *raftnode.Node, servers []*http.Server, drain time.Duration, 
 	return node.Close(ctx)
 }
 
-const closeTimeout = 5 * time.Second
+const (
+	requestTimeout = 2 * time.Second // for requests under way; those that wait in line are cut off
+	closeTimeout   = 5 * time.Second
+)
 
 func newMeters() (*metrics.Metrics, error) {
 	v := cli.ReadVersion()

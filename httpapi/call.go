@@ -145,7 +145,7 @@ func (q *call) do(c lease.Command) (raftnode.Outcome, *problem) {
 	q.proposed, q.lease = true, c.Lease
 	var out raftnode.Outcome
 	var err error
-	if c.Op == lease.OpAcquire && c.Space == lease.Locks && c.Wait {
+	if c.Op == lease.OpAcquire && c.Space == lease.Locks {
 		out, err = q.api.node.Acquire(ctx, c, q.v.wait)
 	} else {
 		out, err = q.api.node.Do(ctx, c)
@@ -244,7 +244,7 @@ func (q *call) send(status int, contentType []string) {
 	h["Content-Type"] = contentType
 	if _, named := h[nodeHeader]; named {
 		if _, indexed := h[indexHeader]; !indexed {
-			q.index(q.api.node.Status().AppliedIndex)
+			q.index(q.api.node.Status().StateIndex)
 		}
 	}
 	large := len(q.out.b) > LargeAnswerBytes

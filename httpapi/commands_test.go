@@ -102,7 +102,7 @@ func TestDeadlineIsFiveSecondsPlusTheWait(t *testing.T) {
 	node.do = func(ctx context.Context, c lease.Command) (raftnode.Outcome, error) { see(ctx); return granted(c), nil }
 	node.acquire = func(ctx context.Context, c lease.Command, w time.Duration) (raftnode.Outcome, error) {
 		see(ctx)
-		wait = w
+		wait = max(wait, w)
 		return granted(c), nil
 	}
 	h := httpapi.New(httpapi.Config{Node: node}).Handler()

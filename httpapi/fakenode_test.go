@@ -70,8 +70,11 @@ func (n *fakeNode) Do(ctx context.Context, c lease.Command) (raftnode.Outcome, e
 
 func (n *fakeNode) Acquire(ctx context.Context, c lease.Command, wait time.Duration) (raftnode.Outcome, error) {
 	n.record(c)
-	if n.acquire != nil {
+	switch {
+	case n.acquire != nil:
 		return n.acquire(ctx, c, wait)
+	case n.do != nil:
+		return n.do(ctx, c)
 	}
 	return granted(c), nil
 }

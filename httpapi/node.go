@@ -13,7 +13,7 @@ import (
 type Node interface {
 	// Do brings one command to its result, retrying inside until ctx's deadline. The node fills Command.Identity.
 	Do(ctx context.Context, c lease.Command) (raftnode.Outcome, error)
-	// Acquire is OpAcquire in Locks for a caller that waits in line, at most wait. It returns when the lock is held,
+	// Acquire is OpAcquire in Locks; the caller waits in line, at most wait. It returns when the lock is held,
 	// or with the result of the applied withdrawal (Code WaitTimeout). A cancelled ctx means that the caller hung up.
 	Acquire(ctx context.Context, c lease.Command, wait time.Duration) (raftnode.Outcome, error)
 	// Query answers a question at the given consistency.

@@ -66,11 +66,11 @@ func (s *State) newcomer(c *Command, k nameKey, explicit *record) Result {
 		s.bytes += r.bytes()
 	}
 	p, r = s.enter(&r, p)
-	if !now {
+	if now {
+		p = s.grant(p)
+	} else {
 		s.enqueue(p)
-		return s.report(&r, &p)
 	}
-	p = s.grant(p)
 	result := s.report(&r, &p)
 	result.Created = true
 	return result

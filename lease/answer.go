@@ -24,15 +24,15 @@ func (s *State) answerName(q Query, answer *Answer) {
 		return
 	}
 	n := s.name(nameKey{q.Space, q.Name})
-	info := s.info(q.Space, q.Name, &n, len(n.holders))
+	info := s.info(q.Space, q.Name, &n, MaxShown)
 	info.Queue = s.waiters(&n)
 	answer.Info = &info
 	if q.Token == 0 {
 		return
 	}
 	answer.Code = StaleToken
-	for _, h := range info.Holders {
-		if h.Token == q.Token && h.Ended == NotEnded {
+	for _, id := range n.holders {
+		if p, _ := s.places.Get(id); p.token == q.Token && p.ended == NotEnded {
 			answer.Code = OK
 		}
 	}
@@ -44,17 +44,20 @@ func (s *State) answerNames(q Query, answer *Answer) {
 		answer.Code = InvalidRequest
 		return
 	}
+	size := 0
 	s.space(q.Space).Ascend(max(q.Prefix, q.After), func(key string, n name) bool {
 		switch {
 		case q.After != "" && key <= q.After:
 			return true
 		case !strings.HasPrefix(key, q.Prefix):
 			return key < q.Prefix
-		case len(answer.Infos) == q.Limit:
-			answer.Next = answer.Infos[q.Limit-1].Name
+		case len(answer.Infos) == q.Limit || size > MaxPageBytes:
+			answer.Next = answer.Infos[len(answer.Infos)-1].Name
 			return false
 		}
-		answer.Infos = append(answer.Infos, s.info(q.Space, key, &n, MaxListedHolders))
+		info := s.info(q.Space, key, &n, MaxListedHolders)
+		size += info.size()
+		answer.Infos = append(answer.Infos, info)
 		return true
 	})
 }
@@ -73,6 +76,16 @@ func (s *State) answerLease(q Query, answer *Answer) {
 func (s *State) info(space Space, key string, n *name, most int) Info {
 	return Info{Space: space, Name: key, Index: n.index, Limit: n.strictest, Holders: s.holders(n, most),
 		HolderCount: len(n.holders), QueueLength: len(n.queue)}
+}
+
+// size is about what an answer spends on a name.
+func (in *Info) size() int {
+	n := 64 + len(in.Name)
+	for i := range in.Holders {
+		h := &in.Holders[i]
+		n += 64 + len(h.Owner) + len(h.Via) + len(h.Value) + pairsBytes(h.Metadata)
+	}
+	return n
 }
 
 // holders describes the first holders of a name, in the order of their grants.
@@ -96,8 +109,9 @@ func (s *State) holders(n *name, most int) []Holder {
 }
 
 func (s *State) waiters(n *name) []Waiter {
-	list := make([]Waiter, 0, len(n.queue))
-	for _, id := range n.queue {
+	shown := n.queue[:min(MaxShown, len(n.queue))]
+	list := make([]Waiter, 0, len(shown))
+	for _, id := range shown {
 		p, _ := s.places.Get(id)
 		list = append(list, Waiter{Owner: p.owner, Limit: p.limit, Waiting: s.elapsed(p.queued), Value: p.value,
 			Metadata: p.metadata, Via: p.via})

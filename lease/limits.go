@@ -17,6 +17,8 @@ const (
 	MaxHolders       = 10_000           // of one name, whatever its mode; the greatest limit of a semaphore
 	MaxAttempts      = 8                // attempts attached to one place; the oldest is dropped
 	MaxListLimit     = 1000             // names in one answer to a list
+	MaxShown         = 1000             // holders, and waiters, in the answer to a question about one name
+	MaxPageBytes     = 1 << 20          // of a list, about: the page ends early and says where to go on
 	MaxListedHolders = 16               // holders shown of each name in a list
 	DefaultListLimit = 100              //
 	WaitingTTL       = 10 * time.Second // the longest TTL of an implicit lease while its request waits

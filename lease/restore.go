@@ -121,7 +121,7 @@ func (b *builder) add(kind byte, d *decoder) {
 		s.endOrder[e.order()].Set(e.serial, id)
 	case recSession:
 		id := SessionID(d.u())
-		s.sessions.Set(id, session{node: d.str(), low: d.u(), used: Time(d.i())})
+		s.sessions.Set(id, session{node: d.str(), low: d.u(), used: Time(d.i()), open: d.u()})
 	case recResult:
 		b.addResult(d)
 	default:
@@ -305,4 +305,5 @@ func (e *encoder) session(id SessionID, v *session) {
 	e.str(v.node)
 	e.u(v.low)
 	e.i(int64(v.used))
+	e.u(v.open)
 }

@@ -8,7 +8,7 @@ type Result struct {
 	Index uint64 // log index of the entry that first applied the command
 
 	// Of the lease and its place, where there is one.
-	Created   bool // this command made the grant, or the lease
+	Created   bool // this command made the grant, the place in line, or the lease
 	Standing  Standing
 	Lease     ID
 	Owner     string

@@ -6,6 +6,7 @@ type session struct {
 	low  uint64 // every command below has been answered or given up
 	used Time   // when it last said something
 	size int    // results remembered
+	open uint64 // nonce of the command that made it
 }
 
 // remembered is the result of one command of a session, kept until the sidecar says that it has it.
@@ -98,17 +99,34 @@ func (s *State) answered(id SessionID, live *session, low uint64) {
 	}
 }
 
-// openSession makes a session. A doubled command makes two, of which the sidecar uses the one that it heard of.
+// openSession makes a session. Said again with the same nonce (Attempt) it reports the one made.
 func (s *State) openSession(c *Command) Result {
 	if len(c.Node) > MaxOwnerLen || !printable(c.Node) {
 		return Result{Code: InvalidRequest, Param: "node", Index: s.index, Detail: "a node name is printable UTF-8"}
+	}
+	if made := s.openedBy(c.Attempt); made != 0 {
+		return Result{Session: made, Index: s.index}
 	}
 	for s.sessions.Len() >= MaxSessions {
 		s.dropIdlest()
 	}
 	s.session++
-	s.sessions.Set(s.session, session{node: c.Node, used: s.clock})
+	s.sessions.Set(s.session, session{node: c.Node, used: s.clock, open: c.Attempt})
 	return Result{Session: s.session, Index: s.index}
+}
+
+// openedBy finds the session that a nonce opened; 0 if none lives.
+func (s *State) openedBy(nonce uint64) (made SessionID) {
+	if nonce == 0 {
+		return 0
+	}
+	s.sessions.Scan(func(id SessionID, live session) bool {
+		if live.open == nonce {
+			made = id
+		}
+		return made == 0
+	})
+	return made
 }
 
 func (s *State) dropIdlest() {

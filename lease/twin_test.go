@@ -441,7 +441,7 @@ func (w *twin) acquire(c *Command, k nameKey) Result {
 		w.renew(l)
 	}
 	out := w.report(l, p)
-	out.Created = now
+	out.Created = true
 	return out
 }
 

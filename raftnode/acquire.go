@@ -44,7 +44,7 @@ type waiting struct {
 func (w *waiting) run(ctx context.Context) (Outcome, error) {
 	n := w.node
 	for {
-		out, id, err := n.carry(ctx, w.command, lease.Identity{})
+		out, id, err := n.carry(ctx, errand{command: w.command, patient: w.stood})
 		w.last = id
 		if err != nil || out.Code != lease.OK || out.Standing != lease.Waiting {
 			return out, w.honest(err)
@@ -124,7 +124,7 @@ func (w *waiting) await(ctx context.Context) seen {
 func (w *waiting) giveUp(ctx context.Context) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTimeout)
 	defer cancel()
-	out, _, err := w.node.carry(ctx, w.withdrawal(true), w.last)
+	out, _, err := w.node.carry(ctx, errand{command: w.withdrawal(true), cancels: w.last})
 	if err == nil && out.Code == lease.LeaseExpired && out.Reason == lease.NotEnded {
 		out.Code = lease.WaitTimeout // it never came into the queue
 	}
@@ -144,7 +144,7 @@ func (n *Node) takeBack(w *waiting) {
 	n.beside(func() {
 		ctx, cancel := context.WithTimeout(n.ctx, withdrawTimeout)
 		defer cancel()
-		if _, _, err := n.carry(ctx, w.withdrawal(false), w.last); err != nil {
+		if _, _, err := n.carry(ctx, errand{command: w.withdrawal(false), cancels: w.last}); err != nil {
 			n.log.Warn("could not take back what a caller no longer waits for; its lease runs out", "lock", w.at.name, "err", err)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/sidelock/sidelock/lease"
-	"golang.org/x/sys/unix"
 )
 
 // Clock is the only source of time that leases depend on. Neither reading has a meaning of its own, nor to another
@@ -15,25 +14,6 @@ type Clock interface {
 	Steady() time.Duration
 	// Boot counts suspended time too. Safe deadlines are judged by it: it must never run slow.
 	Boot() time.Duration
-}
-
-// SystemClock reads the clocks of the system.
-type SystemClock struct{}
-
-var _ Clock = SystemClock{}
-
-// Steady reads CLOCK_MONOTONIC_RAW, which NTP does not slew.
-func (SystemClock) Steady() time.Duration { return readClock(unix.CLOCK_MONOTONIC_RAW) }
-
-// Boot reads CLOCK_BOOTTIME.
-func (SystemClock) Boot() time.Duration { return readClock(unix.CLOCK_BOOTTIME) }
-
-func readClock(id int32) time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(id, &ts); err != nil {
-		panic("raftnode: the system has no monotonic clock: " + err.Error())
-	}
-	return time.Duration(ts.Nano())
 }
 
 // stamper makes cluster time for one term of one Raft leader. It belongs to one goroutine.

@@ -3,6 +3,7 @@ package raftnode
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -21,6 +22,7 @@ type confirmer struct {
 	acked   chan struct{}            // has a value when acks has changed
 	next    *round                   // gathering
 	running bool
+	kicked  atomic.Bool // raft has been asked and has not answered yet
 }
 
 type round struct {
@@ -100,13 +102,25 @@ func (c *confirmer) run() error {
 		if c.majority(after) {
 			return nil
 		}
-		c.node.raft.VerifyLeader() // only to send heartbeats at once
+		c.kick()
 		kick := time.NewTimer(confirmKick)
 		again := c.gather(after, kick.C, limit.C)
 		kick.Stop()
 		if !again {
 			return errNoQuorum
 		}
+	}
+}
+
+// kick makes raft send heartbeats at once. One question of raft's own is open at a time: its channel is short, and a main loop
+// that is busy with its disk does not read it.
+func (c *confirmer) kick() {
+	if c.kicked.CompareAndSwap(false, true) {
+		go func() {
+			defer c.kicked.Store(false)
+			// What raft makes of it does not matter here; it ends with the leadership at the latest.
+			_ = c.node.raft.VerifyLeader().Error()
+		}()
 	}
 }
 

@@ -16,15 +16,22 @@ func (n *Node) Do(ctx context.Context, c lease.Command) (Outcome, error) {
 	if err := n.admit(c.Op); err != nil {
 		return Outcome{}, err
 	}
-	out, _, err := n.carry(ctx, c, lease.Identity{})
+	out, _, err := n.carry(ctx, errand{command: c})
 	return out, err
 }
 
-// carry is Do without admission, for what has been admitted; it also returns the identity under which the command went. cancels is the identity of an
-// earlier command that must not run any more.
-func (n *Node) carry(ctx context.Context, c lease.Command, cancels lease.Identity) (Outcome, lease.Identity, error) {
+// errand is one command to be carried through the log.
+type errand struct {
+	command lease.Command
+	cancels lease.Identity // of an earlier command that must not run any more
+	patient bool           // on behalf of somebody who has something already: it sits out an overload
+}
+
+// carry is Do without admission, for what has been admitted; it also returns the identity under which the command went.
+func (n *Node) carry(ctx context.Context, e errand) (Outcome, lease.Identity, error) {
+	c := e.command
 	sent := n.deps.Clock.Boot()
-	try := attempt{node: n}
+	try := attempt{node: n, patient: e.patient || vital(c.Op)}
 	for {
 		id, err := n.session.begin(ctx, n.openSession)
 		if err != nil {
@@ -32,8 +39,8 @@ func (n *Node) carry(ctx context.Context, c lease.Command, cancels lease.Identit
 		}
 		c.Identity = id
 		c.Cancel = 0
-		if cancels.Session == id.Session {
-			c.Cancel = cancels.Seq
+		if e.cancels.Session == id.Session {
+			c.Cancel = e.cancels.Seq
 		}
 		res, err := try.until(ctx, &c)
 		n.session.end(id)
@@ -62,9 +69,10 @@ func (n *Node) outcome(res lease.Result, sent time.Duration) Outcome {
 
 // attempt repeats one command until it has a result.
 type attempt struct {
-	node  *Node
-	maybe bool  // one of the tries may have been applied
-	last  error // why the last try failed
+	node    *Node
+	maybe   bool  // one of the tries may have been applied
+	patient bool  // it goes on for somebody who has something already, and sits out an overload
+	last    error // why the last try failed
 }
 
 func (a *attempt) until(ctx context.Context, c *lease.Command) (lease.Result, error) {
@@ -80,7 +88,7 @@ func (a *attempt) until(ctx context.Context, c *lease.Command) (lease.Result, er
 		if ctx.Err() != nil {
 			return lease.Result{}, a.failed(ctx.Err())
 		}
-		if errors.Is(err, errFull) {
+		if errors.Is(err, errFull) && !a.patient {
 			return lease.Result{}, a.failed(err)
 		}
 		a.last = err
@@ -129,8 +137,8 @@ func (a *attempt) unknown(err error) error {
 
 // openSession makes a session of this sidecar. Doubled, it leaves one behind that ends by itself.
 func (n *Node) openSession(ctx context.Context) (lease.SessionID, error) {
-	try := attempt{node: n}
-	res, err := try.until(ctx, &lease.Command{Op: lease.OpOpenSession, Node: n.cfg.Name})
+	try := attempt{node: n, patient: true}
+	res, err := try.until(ctx, &lease.Command{Op: lease.OpOpenSession, Node: n.cfg.Name, Attempt: n.session.draw()})
 	if err != nil {
 		var made *Error
 		if errors.As(err, &made) && made.Code == OutcomeUnknown {

@@ -47,9 +47,11 @@ func (n *Node) dialLink(ctx context.Context, leader string) (*link, error) {
 	l.wg.Go(func() {
 		in := bufio.NewReaderSize(conn, 64<<10)
 		for {
-			if err := conn.SetReadDeadline(time.Now().Add(forwardIdleTimeout)); err != nil {
-				l.close(err)
-				return
+			if in.Buffered() == 0 {
+				if err := conn.SetReadDeadline(time.Now().Add(forwardIdleTimeout)); err != nil {
+					l.close(err)
+					return
+				}
 			}
 			call, kind, payload, err := readFrame(in)
 			if err != nil {
@@ -219,26 +221,31 @@ func (l *link) ping() {
 }
 
 // decodePong reads what pong wrote.
-func decodePong(b []byte) (applied uint64, contacts map[string]time.Duration, ok bool) {
+func decodePong(b []byte) (applied uint64, age time.Duration, contacts map[string]time.Duration, ok bool) {
 	applied, n := binary.Uvarint(b)
 	if n <= 0 {
-		return 0, nil, false
+		return 0, 0, nil, false
+	}
+	b = b[n:]
+	followed, n := binary.Varint(b)
+	if n <= 0 {
+		return 0, 0, nil, false
 	}
 	b = b[n:]
 	contacts = map[string]time.Duration{}
 	for len(b) > 0 {
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
-			return 0, nil, false
+			return 0, 0, nil, false
 		}
 		id := string(b[n : n+int(size)])
 		b = b[n+int(size):]
 		ago, n := binary.Varint(b)
 		if n <= 0 {
-			return 0, nil, false
+			return 0, 0, nil, false
 		}
 		b = b[n:]
 		contacts[id] = time.Duration(ago)
 	}
-	return applied, contacts, true
+	return applied, time.Duration(followed), contacts, true
 }

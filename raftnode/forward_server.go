@@ -38,16 +38,14 @@ func (n *Node) serveForward(conn net.Conn) {
 
 func (c *caller) read(in *bufio.Reader, conn net.Conn) error {
 	for {
-		if err := conn.SetReadDeadline(time.Now().Add(forwardIdleTimeout)); err != nil {
-			return err
+		if in.Buffered() == 0 {
+			if err := conn.SetReadDeadline(time.Now().Add(forwardIdleTimeout)); err != nil {
+				return err
+			}
 		}
 		call, kind, payload, err := readFrame(in)
 		if err != nil {
 			return err
-		}
-		if c.calls.Load() > maxPeerCalls {
-			c.out.send(call, frameFull, nil)
-			continue
 		}
 		c.dispatch(call, kind, payload)
 	}
@@ -58,6 +56,10 @@ func (c *caller) dispatch(call uint64, kind byte, payload []byte) {
 	case frameCommand:
 		c.command(call, payload)
 	case frameQuery:
+		if c.calls.Load() > maxPeerCalls {
+			c.out.send(call, frameFull, nil)
+			return
+		}
 		c.calls.Add(1)
 		c.wg.Go(func() {
 			defer c.calls.Add(-1)
@@ -99,7 +101,7 @@ func (c *caller) command(call uint64, payload []byte) {
 func (c *caller) result(call uint64, res lease.Result, err error) {
 	switch {
 	case err == nil:
-		c.out.send(call, frameResult, lease.AppendResult(nil, &res))
+		c.out.append(call, frameResult, func(b []byte) []byte { return lease.AppendResult(b, &res) })
 	case errors.Is(err, errFull):
 		c.out.send(call, frameFull, nil)
 	case errors.Is(err, errReignOver):
@@ -129,7 +131,7 @@ func (c *caller) query(call uint64, payload []byte) {
 		c.out.send(call, frameNotLeader, nil)
 	default:
 		a := c.node.machine.answer(q)
-		c.out.send(call, frameAnswer, lease.AppendAnswer(nil, &a))
+		c.out.append(call, frameAnswer, func(b []byte) []byte { return lease.AppendAnswer(b, &a) })
 	}
 }
 
@@ -180,13 +182,19 @@ func (c *caller) unwatchAll() {
 }
 
 // pong tells what a follower cannot know of itself: how far the Raft leader has applied the log (the commit index in
-// AppendEntries is clamped) and which members it has heard of lately.
+// AppendEntries is clamped), how long ago a majority followed it, and which members it has heard of lately.
 func (c *caller) pong(call uint64) {
 	if c.node.reigning() == nil {
 		c.out.send(call, frameNotLeader, nil)
 		return
 	}
 	b := binary.AppendUvarint(nil, c.node.machine.applied.Load())
+	at := c.node.majorityContact()
+	if at.IsZero() {
+		c.out.send(call, frameNotLeader, nil) // nobody follows it yet
+		return
+	}
+	b = binary.AppendVarint(b, int64(time.Since(at)))
 	for id, ago := range c.node.contacts() {
 		b = append(binary.AppendUvarint(b, uint64(len(id))), id...)
 		b = binary.AppendVarint(b, int64(ago))

@@ -40,32 +40,38 @@ func (f founding) SavePromise(p form.Promise, members map[string]form.Label) err
 }
 
 // SaveJoined writes Raft's first configuration, identical on all founders: addresses are IDs, so that a moved node needs no
-// change of membership (guard 12).
+// change of membership (guard 12). raft.BootstrapCluster would do, but for a crash between its two writes: the term is then
+// there, and it takes the log for begun. Here an empty log is begun again; nobody can have voted, for Raft is not served yet.
 func (f founding) SaveJoined(r form.Result) error {
 	logs, stable, _ := f.n.dir.RaftStores()
-	snapshots, err := f.n.dir.Snapshots(f.n.raftLog)
+	last, err := logs.LastIndex()
 	if err != nil {
-		return err
+		return fmt.Errorf("look into the log: %w", err)
 	}
-	exists, err := raft.HasExistingState(logs, stable, snapshots)
-	if err != nil {
-		return fmt.Errorf("look for raft's state: %w", err)
-	}
-	if !exists {
-		var first raft.Configuration
-		for _, m := range r.Members {
-			s := raft.Server{ID: raft.ServerID(m.ID), Address: raft.ServerAddress(m.ID), Suffrage: raft.Nonvoter}
-			if m.Voter {
-				s.Suffrage = raft.Voter
-			}
-			first.Servers = append(first.Servers, s)
+	if last == 0 {
+		if err := stable.SetUint64([]byte(raftTermKey), 1); err != nil {
+			return fmt.Errorf("write raft's first term: %w", err)
 		}
-		_, trans := raft.NewInmemTransport(raft.ServerAddress(f.n.id)) // only to encode addresses
-		if err := raft.BootstrapCluster(f.n.raftConfig(), logs, stable, snapshots, trans, first); err != nil {
+		entry := &raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(configuration(r))}
+		if err := logs.StoreLog(entry); err != nil {
 			return fmt.Errorf("write raft's first configuration: %w", err)
 		}
 	}
 	return f.n.dir.SetJoined(r.ClusterID)
+}
+
+// raftTermKey is where raft keeps its term (keyCurrentTerm in its raft.go).
+const raftTermKey = "CurrentTerm"
+
+func configuration(r form.Result) (first raft.Configuration) {
+	for _, m := range r.Members {
+		s := raft.Server{ID: raft.ServerID(m.ID), Address: raft.ServerAddress(m.ID), Suffrage: raft.Nonvoter}
+		if m.Voter {
+			s.Suffrage = raft.Voter
+		}
+		first.Servers = append(first.Servers, s)
+	}
+	return first
 }
 
 // probing asks others who they are, through the peer port.

@@ -20,8 +20,10 @@ type machine struct {
 	deadline atomic.Int64  // the next one; 0 if none is pending
 	leading  atomic.Uint64 // the term in which this node serves as Raft leader; 0: none
 
-	retain retention
-	trim   func(keep uint64) // before a snapshot; nil: not at all
+	broken   atomic.Pointer[error] // why nothing can be applied any more
+	shortest atomic.Int64          // the group's shortest TTL; 0 before it is known
+	retain   retention
+	trim     func(keep uint64) // before a snapshot; nil: not at all
 
 	watch    *watchers
 	recorder Recorder
@@ -45,10 +47,12 @@ func newMachine(rec Recorder, fatal func(error)) *machine {
 func (m *machine) Apply(l *raft.Log) any {
 	entry, err := lease.DecodeEntry(l.Data)
 	if err != nil {
-		// To go on without it would make this replica differ from the others.
 		err = fmt.Errorf("log entry %d cannot be applied: %w", l.Index, err)
+		m.broken.Store(&err)
 		m.fatal(err)
-		return err
+	}
+	if broken := m.broken.Load(); broken != nil {
+		return *broken // a state with a hole must not go on: it would differ from the others'
 	}
 	m.retain.add(len(l.Data))
 	m.mu.Lock()
@@ -74,6 +78,9 @@ func (m *machine) publish() {
 		next = 0
 	}
 	m.deadline.Store(int64(next))
+	if set, ok := m.state.Settings(); ok {
+		m.shortest.Store(int64(set.MinTTL))
+	}
 }
 
 func (m *machine) record(events []lease.Event) {
@@ -113,6 +120,9 @@ func (m *machine) answer(q lease.Query) (a lease.Answer) {
 
 // Snapshot takes a copy-on-write clone; applying goes on at once.
 func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
+	if broken := m.broken.Load(); broken != nil {
+		return nil, *broken
+	}
 	if m.trim != nil {
 		m.trim(m.retain.keep())
 	}

@@ -19,8 +19,8 @@ const (
 	keepEvery       = 250 * time.Millisecond // the keeper looks who is due
 	keepTimeout     = 3 * time.Second        // for one batch of the keeper
 
-	maxFrame           = 1 << 20  // bytes of one frame on a forwarding connection
-	maxUnsent          = 16 << 20 // bytes waiting to be written to one peer; a slower one is cut off
+	maxFrame           = 16 << 20 // bytes of one frame on a forwarding connection; above any answer within lease's limits
+	maxUnsent          = 64 << 20 // bytes waiting to be written to one peer; a slower one is cut off
 	maxPeerCalls       = 1 << 15  // calls of one peer that are being worked on
 	pingEvery          = 250 * time.Millisecond
 	forwardIdleTimeout = 3 * time.Second // without a ping or an answer the connection is taken for dead

@@ -25,22 +25,26 @@ type Node struct {
 	log     *slog.Logger
 	raftLog hclog.Logger
 
-	dir     *store.Dir
-	port    *peer.Port
-	former  *form.Former
-	machine *machine
-	session session
-	keeper  *keeper
+	dir       *store.Dir
+	port      *peer.Port
+	former    *form.Former
+	machine   *machine
+	session   session
+	keeper    *keeper
+	advertise atomic.Pointer[string] // host:port told to peers; known once the peer port is open
 
 	// Set once, before joined.
 	raft      *raft.Raft
 	transport *peer.Transport
+	store     *store.Log
 	cluster   atomic.Pointer[string]
 	joined    atomic.Bool
 
 	reign        atomic.Pointer[reign] // while this node is Raft leader and ready
 	leaderChange broadcast
 	leaderSeen   chan struct{} // has a value when raft observed a leader
+	begun        chan struct{} // closed when the group was joined, or never will be; nil: not tried
+	raftDown     chan struct{} // closed when raft has been shut down
 	lost         chan struct{} // has a value when a peer could not be reached
 	link         atomic.Pointer[link]
 
@@ -66,7 +70,7 @@ func Open(cfg Config, deps Deps) (*Node, error) {
 	if err := cfg.check(&deps); err != nil {
 		return nil, fmt.Errorf("configure the node: %w", err)
 	}
-	n := &Node{cfg: cfg, deps: deps, log: deps.Logger, started: time.Now(), leaderSeen: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
+	n := &Node{cfg: cfg, deps: deps, log: deps.Logger, started: time.Now(), leaderSeen: make(chan struct{}, 1), lost: make(chan struct{}, 1), raftDown: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.raftLog = newRaftLogger(n.log)
 	n.machine = newMachine(deps.Recorder, deps.Fatal)
@@ -76,7 +80,11 @@ func Open(cfg Config, deps Deps) (*Node, error) {
 		n.cancel()
 		return nil, errors.Join(err, n.release())
 	}
-	n.background.Go(n.begin)
+	n.begun = make(chan struct{})
+	go func() {
+		defer close(n.begun)
+		n.begin()
+	}()
 	return n, nil
 }
 
@@ -102,11 +110,13 @@ func (n *Node) open() (err error) {
 	if err != nil {
 		return fmt.Errorf("open the peer port: %w", err)
 	}
-	if n.cfg.Advertise, err = advertised(n.cfg.Advertise, n.port.Addr()); err != nil {
+	address, err := advertised(n.cfg.Advertise, n.port.Addr())
+	if err != nil {
 		return err
 	}
+	n.advertise.Store(&address)
 	n.port.Book().OnChange(n.saveBook)
-	forming := form.Config{ID: string(n.id), Name: n.cfg.Name, Address: n.cfg.Advertise, Join: n.cfg.Join,
+	forming := form.Config{ID: string(n.id), Name: n.cfg.Name, Address: address, Join: n.cfg.Join,
 		ClusterSize: n.cfg.ClusterSize, Voters: n.cfg.Voters, Known: n.known(), Logger: n.log}
 	if n.alone() {
 		forming.StableFor = aloneStable
@@ -150,7 +160,15 @@ func advertised(want string, bound net.Addr) (string, error) {
 
 // identity is who this node says it is in every hello.
 func (n *Node) identity() peer.Identity {
-	return peer.Identity{ClusterID: n.clusterID(), NodeID: string(n.id), Name: n.cfg.Name, Address: n.cfg.Advertise}
+	return peer.Identity{ClusterID: n.clusterID(), NodeID: string(n.id), Name: n.cfg.Name, Address: n.address()}
+}
+
+// address is where peers find this node; empty until its port is open.
+func (n *Node) address() string {
+	if a := n.advertise.Load(); a != nil {
+		return *a
+	}
+	return ""
 }
 
 func (n *Node) clusterID() string {
@@ -185,12 +203,13 @@ func (n *Node) startRaft(group form.Result) error {
 		n.port.Book().Learn(m.ID, peer.Entry{Address: m.Address, Name: m.Name})
 	}
 	n.cluster.Store(&group.ClusterID)
-	logs, stable, store := n.dir.RaftStores()
+	logs, stable, log := n.dir.RaftStores()
+	n.store = log
 	snapshots, err := n.dir.Snapshots(n.raftLog)
 	if err != nil {
 		return err
 	}
-	n.transport, err = peer.NewTransport(peer.TransportConfig{Port: n.port, ID: n.id, Store: store, Log: n.raftLog,
+	n.transport, err = peer.NewTransport(peer.TransportConfig{Port: n.port, ID: n.id, Store: log, Log: n.raftLog,
 		DialTimeout: n.cfg.Timing.Election / 2})
 	if err != nil {
 		return err
@@ -243,7 +262,13 @@ func (n *Node) Close(ctx context.Context) error {
 		n.besideMu.Lock()
 		n.cancel()
 		n.besideMu.Unlock()
-		n.closeErr = n.release()
+		released := make(chan error, 1)
+		go func() { released <- n.release() }()
+		select {
+		case n.closeErr = <-released:
+		case <-ctx.Done():
+			n.closeErr = fmt.Errorf("close the node: %w; something hangs, perhaps the disk", ctx.Err())
+		}
 	})
 	return n.closeErr
 }
@@ -275,10 +300,14 @@ const handOverTimeout = 2 * time.Second
 func (n *Node) release() error {
 	var errs []error
 	n.machine.watch.wakeAll()
-	n.background.Wait()
-	if n.raft != nil {
+	if n.begun != nil {
+		<-n.begun
+	}
+	if n.joined.Load() {
 		errs = append(errs, n.raft.Shutdown().Error(), n.transport.Close())
 	}
+	close(n.raftDown)
+	n.background.Wait()
 	if n.port != nil {
 		errs = append(errs, n.port.Close())
 	}

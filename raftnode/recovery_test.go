@@ -131,9 +131,8 @@ func TestReturnedFollowerServesAgainSoon(t *testing.T) {
 // snapshot.
 func TestReplicasAgreeThroughSnapshotsAndPowerCuts(t *testing.T) {
 	inFakeTime(t, 3, func(w *world) {
-		f := w.follower()
 		for round := range 4 {
-			w.isolate(f)
+			w.isolate(w.follower())
 			for i := range 60 {
 				name := fmt.Sprintf("l%d", i%20)
 				who := fmt.Sprintf("r%d-%d", round, i)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -29,8 +30,10 @@ type reign struct {
 	applied  chan struct{} // has a value when an entry of this reign was applied
 	inFlight chan struct{}
 	entries  sync.WaitGroup
-	over     chan struct{} // closed when an entry shows that the term is over
+	closed   <-chan struct{} // when raft has been shut down
+	over     chan struct{}   // closed when an entry shows that the term is over
 	overOnce sync.Once
+	failed   atomic.Bool // it could not begin to serve
 }
 
 var errReignOver = fmt.Errorf("the Raft leader's term is over: %w", errNothing)
@@ -40,6 +43,7 @@ func newReign(n *Node, term uint64) *reign {
 		term: term, raft: n.raft, machine: n.machine, clock: n.deps.Clock, recorder: n.deps.Recorder,
 		log: n.log.With("term", term), queue: newQueue(), confirms: newConfirmer(n, term),
 		applied: make(chan struct{}, 1), inFlight: make(chan struct{}, maxInFlight), over: make(chan struct{}),
+		closed: n.raftDown,
 	}
 }
 
@@ -160,7 +164,7 @@ func (r *reign) seal(batch []*proposal) {
 
 // deliver waits for an entry and gives everybody their result.
 func (r *reign) deliver(batch []*proposal, future raft.ApplyFuture) {
-	err := future.Error()
+	err := r.wait(future)
 	<-r.inFlight
 	var results []lease.Result
 	if err == nil {
@@ -194,6 +198,21 @@ func (r *reign) deliver(batch []*proposal, future raft.ApplyFuture) {
 		p.done(results[i], nil)
 	}
 }
+
+// wait waits for an entry, or for the end of this node: raft answers no entry any more that it had handed on when it was shut
+// down. The outcome is unknown then.
+func (r *reign) wait(future raft.ApplyFuture) error {
+	back := make(chan error, 1)
+	go func() { back <- future.Error() }()
+	select {
+	case err := <-back:
+		return err
+	case <-r.closed:
+		return errClosed
+	}
+}
+
+var errClosed = errors.New("this node has stopped")
 
 // classify says what an error of raft tells about an entry (raft.md, "What an error tells"). raft gives ErrRaftShutdown
 // both before and after it has taken an entry, so that counts as unknown.

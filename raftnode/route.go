@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/hashicorp/raft"
 	"github.com/sidelock/sidelock/lease"
 )
 
@@ -77,7 +76,7 @@ func (n *Node) keepLink() {
 			l = nil
 		}
 		if l == nil && leader != "" && leader != string(n.id) {
-			if l = n.makeLink(leader); l != nil {
+			if l = n.makeLink(leader, changed); l != nil {
 				continue
 			}
 		}
@@ -95,9 +94,16 @@ func (n *Node) keepLink() {
 	}
 }
 
-func (n *Node) makeLink(leader string) *link {
+func (n *Node) makeLink(leader string, changed <-chan struct{}) *link {
 	ctx, cancel := context.WithTimeout(n.ctx, linkDialTimeout)
 	defer cancel()
+	go func() { // another leader is not kept waiting for one that is out of reach
+		select {
+		case <-changed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	l, err := n.dialLink(ctx, leader)
 	if err != nil {
 		n.log.Debug("cannot reach the Raft leader", "leader", n.nameOf(leader), "err", err)
@@ -120,91 +126,3 @@ const (
 	linkDialTimeout = time.Second
 	keepLinkEvery   = 100 * time.Millisecond
 )
-
-// monitor starts a reign when this node becomes Raft leader and ends it with its term. It asks raft for its state and
-// term again and again: the channel of raft may drop a change that was undone at once.
-func (n *Node) monitor() {
-	ticker := time.NewTicker(monitorEvery)
-	defer ticker.Stop()
-	var current *reign
-	var stop func()
-	end := func() {
-		if stop != nil {
-			stop()
-			current, stop = nil, nil
-		}
-	}
-	defer end()
-	leader := ""
-	for {
-		if now := n.knownLeader(); now != leader {
-			leader = now
-			n.leaderChange.broadcast()
-			n.deps.Recorder.LeaderChange()
-			n.log.Info("Raft leader changed", "leader", n.nameOf(leader), "term", n.raft.CurrentTerm())
-		}
-		leads, term := n.raft.State() == raft.Leader, n.raft.CurrentTerm()
-		if current != nil && (!leads || current.term != term || current.isOver()) {
-			end()
-		}
-		if leads && current == nil {
-			current = newReign(n, term)
-			stop = n.startReign(current)
-		}
-		select {
-		case <-n.ctx.Done():
-			return
-		case <-n.raft.LeaderCh():
-		case <-n.leaderSeen:
-		case <-ticker.C:
-		}
-	}
-}
-
-const monitorEvery = 50 * time.Millisecond
-
-// startReign runs a reign beside; the returned function ends it and waits.
-func (n *Node) startReign(r *reign) (stop func()) {
-	ctx, cancel := context.WithCancel(n.ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := r.prepare(ctx, n.bootCommand()); err != nil {
-			if ctx.Err() == nil && !errors.Is(err, errNothing) {
-				n.log.Error("cannot serve as Raft leader", "term", r.term, "err", err)
-			}
-			r.overOnce.Do(func() { close(r.over) })
-			return
-		}
-		n.reign.Store(r)
-		n.machine.leading.Store(r.term)
-		n.leaderChange.broadcast()
-		r.run(ctx)
-	}()
-	return func() {
-		if n.reign.CompareAndSwap(r, nil) {
-			n.fresh.led(n.majorityContact())
-		}
-		n.machine.leading.Store(0)
-		cancel()
-		<-done
-		// Those who waited on this leader's word must ask the next.
-		n.machine.watch.wakeAll()
-		n.leaderChange.broadcast()
-	}
-}
-
-func (r *reign) isOver() bool {
-	select {
-	case <-r.over:
-		return true
-	default:
-		return false
-	}
-}
-
-// bootCommand is what the first Raft leader of a group writes first.
-func (n *Node) bootCommand() lease.Command {
-	settings := n.cfg.Settings
-	return lease.Command{Op: lease.OpBootstrap, Token: lease.Token(time.Now().UnixMicro()), Settings: &settings}
-}

@@ -2,6 +2,8 @@ package raftnode
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"sync"
 
 	"github.com/sidelock/sidelock/lease"
@@ -16,6 +18,7 @@ type session struct {
 	low     uint64 // the lowest sequence number still open
 	closed  map[uint64]struct{}
 	opening chan struct{} // closed when the one who opens is done
+	nonce   uint64        // of the session being opened: repeats of the command make one
 }
 
 // begin returns the identity of a new command; open is called, by one caller at a time, if there is no session yet.
@@ -52,10 +55,22 @@ func (s *session) opened(id lease.SessionID, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
-		s.id, s.seq, s.low, s.closed = id, 0, 1, map[uint64]struct{}{}
+		s.id, s.seq, s.low, s.closed, s.nonce = id, 0, 1, map[uint64]struct{}{}, 0
 	}
 	close(s.opening)
 	s.opening = nil
+}
+
+// draw returns the nonce of the session that is being opened.
+func (s *session) draw() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.nonce == 0 {
+		var b [8]byte
+		rand.Read(b[:]) // never fails
+		s.nonce = binary.BigEndian.Uint64(b[:])
+	}
+	return s.nonce
 }
 
 // end says that a command has been answered or given up.

@@ -103,7 +103,7 @@ func TestSidecarThatWasSilentForLongGoesOn(t *testing.T) {
 		w.mustHold(f, lockCommand("a", "before", time.Hour, 1))
 		w.mustHold(l, lockCommand("b", "busy", 30*time.Second, 1))
 		before := f.up().session.id
-		for range 14 { // ticks, for the cluster's time to pass
+		for range 13 { // ticks, for the cluster's time to pass
 			w.sleep(5 * time.Second)
 			w.mustRenew(l, "b", "busy")
 		}

@@ -37,8 +37,9 @@ func (c *contacts) ago(id string) time.Duration {
 }
 
 // observe hears of each AppendEntries that a peer answered with success.
-func (n *Node) observe(peer raft.ServerID, term, number uint64) {
-	n.contact.seen(string(peer), time.Now())
+// It counts as alive when the request left: the answer may have lain about.
+func (n *Node) observe(peer raft.ServerID, term, number uint64, sent time.Time) {
+	n.contact.seen(string(peer), sent)
 	if r := n.reign.Load(); r != nil {
 		r.confirms.observe(peer, term, number)
 	}
@@ -93,12 +94,12 @@ func (f *freshness) heard(asked time.Time, leaderApplied uint64) {
 
 // heard takes in what the Raft leader answered to a ping sent at the given time.
 func (n *Node) heard(asked time.Time, leader string, payload []byte) {
-	applied, members, ok := decodePong(payload)
+	applied, age, members, ok := decodePong(payload)
 	if !ok {
 		return
 	}
 	n.fresh.reached(n.machine.applied.Load())
-	n.fresh.heard(asked, applied)
+	n.fresh.heard(asked.Add(-age), applied)
 	n.fresh.reached(n.machine.applied.Load())
 	now := time.Now()
 	for id, ago := range members {
@@ -167,7 +168,7 @@ func (n *Node) Status() Status {
 		return st
 	}
 	st.Term, st.LastIndex, st.CommitIndex = n.raft.CurrentTerm(), n.raft.LastIndex(), n.raft.CommitIndex()
-	st.AppliedIndex = n.raft.AppliedIndex()
+	st.AppliedIndex, st.StateIndex = n.raft.AppliedIndex(), n.machine.applied.Load()
 	st.IsLeader = n.reigning() != nil
 	leader := n.knownLeader()
 	voters := 0
@@ -211,7 +212,7 @@ func (n *Node) member(s raft.Server, leader string) Member {
 		m.Address = e.Address
 	}
 	if s.ID == n.id {
-		m.Address, m.LastContact, m.Version = n.cfg.Advertise, 0, n.cfg.Version
+		m.Address, m.LastContact, m.Version = n.address(), 0, n.cfg.Version
 	}
 	m.Healthy = m.LastContact >= 0 && m.LastContact <= n.healthyWithin()
 	return m
@@ -261,13 +262,10 @@ const (
 
 // MinTTL returns the shortest TTL of the group, as this node knows it.
 func (n *Node) MinTTL() time.Duration {
-	shortest := n.cfg.Settings.MinTTL
-	n.machine.read(func(s *lease.State) {
-		if set, ok := s.Settings(); ok {
-			shortest = set.MinTTL
-		}
-	})
-	return shortest
+	if known := n.machine.shortest.Load(); known > 0 {
+		return time.Duration(known)
+	}
+	return n.cfg.Settings.MinTTL
 }
 
 // Counts returns the sizes of this node's replica.

@@ -61,7 +61,8 @@ type Status struct {
 	Term             uint64
 	LastIndex        uint64
 	CommitIndex      uint64
-	AppliedIndex     uint64
+	AppliedIndex     uint64 // handed to the state machine
+	StateIndex       uint64 // of the last command in this node's state
 	HealthyVoters    int
 	FailureTolerance int    // how many more voters may be lost; negative without a quorum
 	Ready            bool   // joined, caught up; stays true until draining

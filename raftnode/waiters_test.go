@@ -175,9 +175,9 @@ func TestKeeperRenewsWhatWaitsLongerThanItsLease(t *testing.T) {
 			answers[h.name] = h.background(context.Background(), lockCommand("l", h.name, 2*time.Second, 5), time.Hour)
 			w.queued("l", len(answers))
 		}
-		w.sleep(40 * time.Second)
+		w.sleep(25 * time.Second)
 		if n := w.look("l").QueueLength; n != 3 {
-			t.Fatalf("%d of 3 still wait after 40 s", n)
+			t.Fatalf("%d of 3 still wait after 25 s", n)
 		}
 		w.mustRelease(w.hosts[0], "l", "holder")
 		for _, h := range w.hosts {

@@ -33,7 +33,11 @@ const (
 	frameFull      byte = 17 // nothing happened: overloaded
 	frameNotLeader byte = 18 // nothing happened: ask another
 	frameNoQuorum  byte = 19 // nothing happened: no majority answered
+	frameTooLarge  byte = 20 // it was done or answered, but the answer exceeds maxFrame
 )
+
+// keepBuffer is the largest write buffer that is kept for the next write.
+const keepBuffer = 1 << 20
 
 // errTooSlow cuts off a peer that does not read.
 var errTooSlow = errors.New("the peer does not read what is sent to it")
@@ -54,18 +58,28 @@ func newFrameWriter(c net.Conn) *frameWriter {
 
 // send queues a frame. It never blocks; a peer that does not keep up is cut off.
 func (w *frameWriter) send(call uint64, kind byte, payload []byte) error {
+	return w.append(call, kind, func(b []byte) []byte { return append(b, payload...) })
+}
+
+// append is send for a payload that is encoded in place.
+func (w *frameWriter) append(call uint64, kind byte, encode func([]byte) []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
 		return w.err
 	}
-	if len(w.buf)+len(payload) > maxUnsent {
+	start := len(w.buf)
+	w.buf = binary.BigEndian.AppendUint32(w.buf, 0)
+	w.buf = binary.BigEndian.AppendUint64(w.buf, call)
+	w.buf = encode(append(w.buf, kind))
+	if len(w.buf)-start-4 > maxFrame { // the reader would cut the connection
+		w.buf = append(w.buf[:start+frameHead-1], frameTooLarge)
+	}
+	binary.BigEndian.PutUint32(w.buf[start:], uint32(len(w.buf)-start-4))
+	if len(w.buf) > maxUnsent {
 		w.failLocked(errTooSlow)
 		return w.err
 	}
-	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(8+1+len(payload)))
-	w.buf = binary.BigEndian.AppendUint64(w.buf, call)
-	w.buf = append(append(w.buf, kind), payload...)
 	select {
 	case w.ready <- struct{}{}:
 	default:
@@ -105,7 +119,7 @@ func (w *frameWriter) run() {
 			w.fail(err)
 			return
 		}
-		if spare = out; cap(spare) > maxFrame {
+		if spare = out; cap(spare) > keepBuffer {
 			spare = nil
 		}
 	}

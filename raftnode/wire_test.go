@@ -151,18 +151,19 @@ func TestCallsOfABrokenLinkAreUnknown(t *testing.T) {
 
 func TestPongOfGarbageIsIgnored(t *testing.T) {
 	good := binary.AppendUvarint(nil, 42)
+	good = binary.AppendVarint(good, int64(time.Minute))
 	good = append(binary.AppendUvarint(good, 2), "n1"...)
 	good = binary.AppendVarint(good, int64(time.Second))
-	applied, members, ok := decodePong(good)
-	if !ok || applied != 42 || members["n1"] != time.Second {
+	applied, age, members, ok := decodePong(good)
+	if !ok || applied != 42 || age != time.Minute || members["n1"] != time.Second {
 		t.Errorf("%d %v %v", applied, members, ok)
 	}
 	for cut := range len(good) {
-		if _, m, ok := decodePong(good[:cut]); ok && len(m) > 0 {
+		if _, _, m, ok := decodePong(good[:cut]); ok && len(m) > 0 {
 			t.Errorf("cut to %d bytes it says %v", cut, m)
 		}
 	}
-	if _, _, ok := decodePong(append(binary.AppendUvarint(nil, 1), 0xff, 0xff, 0xff, 0xff, 0x0f)); ok {
+	if _, _, _, ok := decodePong(append(binary.AppendUvarint(nil, 1), 0, 0xff, 0xff, 0xff, 0xff, 0x0f)); ok {
 		t.Error("a length beyond the end was taken")
 	}
 }

@@ -188,12 +188,22 @@ func (h *host) crash() {
 		w.t.Fatal(err)
 	}
 	h.dir = dir
-	done, cancel := context.WithCancel(context.Background())
-	cancel() // no handing over
-	if err := n.Close(done); err != nil {
+	if err := n.abandon(); err != nil {
 		w.t.Errorf("close the rest of %s: %v", h.name, err)
 	}
 	w.net.Restart(h.name)
+}
+
+// abandon is Close without handing over.
+func (n *Node) abandon() error {
+	n.closeOnce.Do(func() {
+		n.Drain()
+		n.besideMu.Lock()
+		n.cancel()
+		n.besideMu.Unlock()
+		n.closeErr = n.release()
+	})
+	return n.closeErr
 }
 
 func copyDir(from, to string) error {

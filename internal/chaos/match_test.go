@@ -91,6 +91,8 @@ func quoteEllipses(s string) string {
 			stack = stack[:max(0, len(stack)-1)]
 		case r == ':':
 			afterColon = true
+		case r == ',':
+			afterColon = false
 		case r == '…' && len(stack) > 0 && stack[len(stack)-1] == '{' && !afterColon:
 			out.WriteString(`"…":"…"`)
 			continue

@@ -41,7 +41,7 @@ func (t *Transport) AppendEntries(id raft.ServerID, _ raft.ServerAddress, args *
 
 // appendOnce numbers, sends and reports one request.
 func (t *Transport) appendOnce(id raft.ServerID, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	number := t.sent.Add(1)
+	number, at := t.sent.Add(1), time.Now()
 	// Raft reuses its response; nothing of an earlier answer may show through.
 	var got raft.AppendEntriesResponse
 	if err := t.call(id, func() error { return t.inner.AppendEntries(id, address(id), req, &got) }); err != nil {
@@ -49,7 +49,7 @@ func (t *Transport) appendOnce(id raft.ServerID, req *raft.AppendEntriesRequest,
 	}
 	*resp = got
 	if f := t.success.Load(); f != nil && got.Success && got.Term == req.Term {
-		(*f)(id, got.Term, number)
+		(*f)(id, got.Term, number, at)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ type Busy interface {
 // SuccessFunc hears of each successful AppendEntries: the peer acknowledged, in
 // this term, the request of this number. It is called from Raft's goroutines
 // and must not block.
-type SuccessFunc func(peer raft.ServerID, term, number uint64)
+type SuccessFunc func(peer raft.ServerID, term, number uint64, sent time.Time)
 
 // TransportConfig is what a Transport needs.
 type TransportConfig struct {

@@ -116,7 +116,7 @@ func TestSuccessIsReportedWithNumberOfItsRequest(t *testing.T) {
 		answers := []raft.AppendEntriesResponse{{Term: 4, Success: true}, {Term: 4}, {Term: 5, Success: true}, {Term: 4, Success: true}}
 		respond(b, func(any) (any, error) { r := answers[0]; answers = answers[1:]; return &r, nil })
 		var reported []string
-		a.trans.Observe(func(peer raft.ServerID, term, number uint64) {
+		a.trans.Observe(func(peer raft.ServerID, term, number uint64, _ time.Time) {
 			reported = append(reported, fmt.Sprintf("%s/%d/%d", peer, term, number))
 		})
 		var asked uint64

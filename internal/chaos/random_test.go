@@ -1,0 +1,133 @@
+package chaos_test
+
+import (
+	"context"
+	mathrand "math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sidelock/sidelock/internal/chaos"
+)
+
+const workers = 16
+
+// TestRandomFaultsBreakNoPromise lets clients work on hot and cold names while processes are killed, paused and
+// restarted at random, and then checks all that the clients saw. -chaos 10m runs for longer; -chaos-seed repeats the draws,
+// though not the timing.
+func TestRandomFaultsBreakNoPromise(t *testing.T) {
+	seed := *chaosSeed
+	if seed == 0 {
+		seed = time.Now().UnixNano()
+	}
+	g := chaos.Start(t, 3, "--drain-timeout", "1s")
+	h := newHistory()
+	before := term(t, g)
+	ctx, stop := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	for i := range workers {
+		w := &worker{id: i, rng: mathrand.New(mathrand.NewPCG(uint64(seed), uint64(i))), group: g, h: h}
+		clients.Go(func() { w.run(ctx) })
+	}
+	f := &faults{t: t, group: g, rng: mathrand.New(mathrand.NewPCG(uint64(seed), 1<<32)), done: map[string]int{}}
+	for end := time.Now().Add(*chaosFor); time.Now().Before(end); {
+		f.one(ctx)
+	}
+	stop()
+	clients.Wait()
+	changes := int(term(t, g) - before)
+
+	h.check()
+	handovers, latest := h.handovers()
+	t.Logf("%d ops (%d ok/%d failed/%d unknown), %d grants, %d handovers, %d faults of %d kinds, %d leader changes, %d violations; "+
+		"%d overstayers refused by the register, %d reads; worst unavailability %s, worst late expiry %s; seed %d",
+		h.ok+h.failed+h.unknown, h.ok, h.failed, h.unknown, len(h.grants), handovers, f.total(), len(f.done), changes, len(h.violations),
+		h.overlaps, len(h.looks), h.worstGap.Round(time.Millisecond), latest.Round(time.Millisecond), seed)
+	for _, v := range h.violations[:min(20, len(h.violations))] {
+		t.Error(v)
+	}
+	// A run that did too little has shown nothing.
+	seconds := int(chaosFor.Seconds())
+	for what, enough := range map[string]bool{
+		"grants": len(h.grants) >= 5*seconds, "handovers": handovers >= 2*seconds, "reads": len(h.looks) >= seconds,
+		"faults": f.total() >= seconds/5, "kinds of faults": len(f.done) >= min(4, seconds/5), "leader changes": changes >= seconds/10,
+	} {
+		if !enough {
+			t.Errorf("too few %s", what)
+		}
+	}
+}
+
+// term is the highest term that the group knows of.
+func term(t *testing.T, g *chaos.Group) uint64 {
+	t.Helper()
+	return g.Leader().Get("/v1/cluster").Want(t, 200).Body.Term
+}
+
+// faults does one thing after another to the processes of a group, and mends it.
+type faults struct {
+	t     *testing.T
+	group *chaos.Group
+	rng   *mathrand.Rand
+	done  map[string]int // by kind
+}
+
+func (f *faults) total() (n int) {
+	for _, times := range f.done {
+		n += times
+	}
+	return n
+}
+
+func (f *faults) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(f.rng.Int64N(int64(most-least)))
+}
+
+// one lets the group work a while, breaks something, waits, mends it, and sees that it is whole again: a fault in a group
+// that is still down would take no effect.
+func (f *faults) one(ctx context.Context) {
+	pause(ctx, f.between(200*time.Millisecond, 800*time.Millisecond))
+	leader := f.group.Leader()
+	any := f.group.Nodes[f.rng.IntN(len(f.group.Nodes))]
+	brief, long := f.between(50*time.Millisecond, 300*time.Millisecond), f.between(700*time.Millisecond, 2500*time.Millisecond)
+	kinds := []struct {
+		name string
+		do   func()
+	}{
+		{"kill the Raft leader", func() { f.kill(ctx, brief, leader) }},
+		{"pause the Raft leader for long", func() { f.pauseNode(ctx, long, leader) }},
+		{"kill any", func() { f.kill(ctx, long, any) }},
+		{"pause any briefly", func() { f.pauseNode(ctx, brief, any) }},
+		{"stop any in order", func() {
+			any.Terminate()
+			any.Wait()
+			any.Start()
+		}},
+		{"kill a majority", func() { f.kill(ctx, brief, f.group.Others(any)...) }},
+		{"kill all", func() { f.kill(ctx, brief, f.group.Nodes...) }},
+	}
+	// Each kind once before any comes again.
+	k := kinds[f.rng.IntN(len(kinds))]
+	for f.done[k.name] > f.total()/len(kinds) {
+		k = kinds[f.rng.IntN(len(kinds))]
+	}
+	k.do()
+	f.done[k.name]++
+	f.group.AwaitReady()
+}
+
+func (f *faults) kill(ctx context.Context, away time.Duration, nodes ...*chaos.Node) {
+	for _, n := range nodes {
+		n.Kill()
+	}
+	pause(ctx, away)
+	for _, n := range nodes {
+		n.Start()
+	}
+}
+
+func (f *faults) pauseNode(ctx context.Context, away time.Duration, n *chaos.Node) {
+	n.Pause()
+	pause(ctx, away)
+	n.Resume()
+}

@@ -1,0 +1,142 @@
+package raftnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/sidelock/sidelock/lease"
+)
+
+const (
+	monitorEvery = 50 * time.Millisecond
+	reignPause   = time.Second      // before a Raft leader that could not serve tries again
+	stallLimit   = 30 * time.Second // of one write to the log; then the disk is given up, and the process with it
+)
+
+// monitor starts a reign when this node becomes Raft leader and ends it with its term. It asks raft for its state and
+// term again and again: the channel of raft may drop a change that was undone at once.
+func (n *Node) monitor() {
+	ticker := time.NewTicker(monitorEvery)
+	defer ticker.Stop()
+	m := monitor{node: n}
+	defer m.end()
+	for {
+		m.look(time.Now())
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-n.raft.LeaderCh():
+		case <-n.leaderSeen:
+		case <-ticker.C:
+		}
+	}
+}
+
+// monitor is what the goroutine of Node.monitor knows.
+type monitor struct {
+	node    *Node
+	leader  string // last seen
+	current *reign
+	stop    func() // of current
+	notYet  time.Time
+}
+
+func (m *monitor) look(now time.Time) {
+	n := m.node
+	n.checkDisk(now)
+	if leader := n.knownLeader(); leader != m.leader {
+		m.leader = leader
+		n.leaderChange.broadcast()
+		n.deps.Recorder.LeaderChange()
+		n.log.Info("Raft leader changed", "leader", n.nameOf(leader), "term", n.raft.CurrentTerm())
+	}
+	leads, term := n.raft.State() == raft.Leader, n.raft.CurrentTerm()
+	if r := m.current; r != nil && (!leads || r.term != term || r.isOver()) {
+		if leads && r.term == term && r.failed.Load() {
+			m.notYet = now.Add(reignPause)
+		}
+		m.end()
+	}
+	if leads && m.current == nil && !now.Before(m.notYet) {
+		m.current = newReign(n, term)
+		m.stop = n.startReign(m.current)
+	}
+}
+
+func (m *monitor) end() {
+	if m.stop != nil {
+		m.stop()
+		m.current, m.stop = nil, nil
+	}
+}
+
+// checkDisk ends a node whose disk has swallowed a write (guard 6): the transport has been silent for long, so the others have a
+// leader; what is left is to say so.
+func (n *Node) checkDisk(now time.Time) {
+	if _, since, busy := n.store.Busy(); busy && now.Sub(since) > stallLimit {
+		n.deps.Fatal(fmt.Errorf("a write to the log in %s has not come back for %v: the disk hangs; check it, then start again", n.cfg.DataDir, stallLimit))
+	}
+}
+
+// startReign runs a reign beside; the returned function ends it and waits.
+func (n *Node) startReign(r *reign) (stop func()) {
+	ctx, cancel := context.WithCancel(n.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := r.prepare(ctx, n.bootCommand()); err != nil {
+			n.cannotServe(ctx, r, err)
+			return
+		}
+		n.reign.Store(r)
+		n.machine.leading.Store(r.term)
+		n.leaderChange.broadcast()
+		r.run(ctx)
+	}()
+	return func() {
+		retire := func() {
+			if n.reign.CompareAndSwap(r, nil) {
+				n.fresh.led(n.majorityContact())
+			}
+			n.machine.leading.Store(0)
+		}
+		retire()
+		cancel()
+		<-done
+		retire() // it may have begun to serve just now
+		// Those who waited on this leader's word must ask the next.
+		n.machine.watch.wakeAll()
+		n.leaderChange.broadcast()
+	}
+}
+
+// cannotServe ends a reign before it began. Another voter may be able to do what this one cannot.
+func (n *Node) cannotServe(ctx context.Context, r *reign, err error) {
+	defer r.overOnce.Do(func() { close(r.over) })
+	if ctx.Err() != nil || !r.current() || errors.Is(err, errNothing) {
+		return
+	}
+	r.failed.Store(true)
+	n.log.Error("cannot serve as Raft leader", "term", r.term, "err", err)
+	if len(n.raft.GetConfiguration().Configuration().Servers) > 1 {
+		n.handOver(ctx)
+	}
+}
+
+func (r *reign) isOver() bool {
+	select {
+	case <-r.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// bootCommand is what the first Raft leader of a group writes first.
+func (n *Node) bootCommand() lease.Command {
+	settings := n.cfg.Settings
+	return lease.Command{Op: lease.OpBootstrap, Token: lease.Token(time.Now().UnixMicro()), Settings: &settings}
+}
