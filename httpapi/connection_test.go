@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,35 @@ func TestConnectionOutlivesLargeAnswersAndSlowWaits(t *testing.T) {
 		check(t).Validate(t, r, resp)
 		if n, err := io.Copy(io.Discard, resp.Body); err != nil || n < httpapi.LargeAnswerBytes {
 			t.Fatalf("%d bytes, %v", n, err)
+		}
+	}
+}
+
+// deadlines notes the write deadlines of a connection.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+func TestLargeAnswerHasADeadlineThatEndsWithIt(t *testing.T) {
+	node := newFakeNode()
+	h := httpapi.New(httpapi.Config{Node: node}).Handler()
+	for target, large := range map[string]bool{"/openapi.yaml": true, "/v1/locks/a": false} {
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		h.ServeHTTP(w, formRequest("GET", target, ""))
+		if !large {
+			if len(w.set) != 0 {
+				t.Errorf("%s: deadlines %v", target, w.set)
+			}
+			continue
+		}
+		if len(w.set) != 2 || w.set[0].IsZero() || time.Until(w.set[0]) > httpapi.LargeAnswerWrite || !w.set[1].IsZero() {
+			t.Errorf("%s: deadlines %v", target, w.set)
 		}
 	}
 }

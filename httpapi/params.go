@@ -244,10 +244,7 @@ func natural(s string, least, most uint64) (uint64, string) {
 func duration(s string) (time.Duration, string) {
 	d, err := time.ParseDuration(s)
 	if err == nil {
-		if d < 0 {
-			return 0, "must not be negative"
-		}
-		return d, ""
+		return d, "" // may be negative: each parameter has its own range
 	}
 	if _, err := strconv.ParseUint(s, 10, 64); err == nil {
 		return 0, fmt.Sprintf("%s needs a unit: %ss, for example", clip(s), clip(s))

@@ -83,5 +83,5 @@ func (p *problem) retryAfter(status int) int64 {
 	if p.result != nil && p.result.RetryAfter > 0 {
 		d = p.result.RetryAfter
 	}
-	return max(1, int64((d+time.Second-1)/time.Second))
+	return int64((d + time.Second - 1) / time.Second) // rounded up, so never 0
 }

@@ -54,10 +54,9 @@ type read struct {
 
 // term is a time during which a client relied on a grant.
 type term struct {
-	token       lease.Token
-	limit       uint32
-	begin, end  time.Time
-	outlivedEnd bool // the client let it run out
+	token      lease.Token
+	limit      uint32
+	begin, end time.Time
 }
 
 // history is what all clients saw.
@@ -330,13 +329,6 @@ func (v *verdict) answersAreOfTheLog() {
 			continue
 		}
 		res := c.out.Result
-		if res.Code == lease.WaitTimeout && res.Index == 0 {
-			continue
-		}
-		if res.Reason == lease.NotEnded && c.waits && res.Code == lease.WaitTimeout {
-			// A withdrawal that found nothing is told as a timeout.
-			res.Code = lease.WaitTimeout
-		}
 		if err := v.tale.has(res, c.lease); err != nil {
 			v.t.Errorf("%v of %s on %s at %s: %v", c.op, c.lease, c.name, c.host, err)
 		}
@@ -570,14 +562,14 @@ func (v *verdict) departedAreNotGranted() {
 // readsAreLinearizable: an answer has everything in it that was acknowledged before it was asked for, and answers of one
 // node's own replica do not go backwards (P11).
 func (v *verdict) readsAreLinearizable() {
-	lowest := func(r *read) (index uint64) {
+	lowest := func(r *read) (index uint64) { // by what came before a default read
 		for _, c := range v.h.calls {
 			if c.err == nil && c.back.Before(r.sent) {
 				index = max(index, c.out.Index)
 			}
 		}
 		for _, other := range v.h.reads {
-			if other.err == nil && other.back.Before(r.sent) && (!r.local || other.local && other.host == r.host) && (r.local || !other.local) {
+			if other.err == nil && !other.local && other.back.Before(r.sent) {
 				index = max(index, other.answer.Index)
 			}
 		}

@@ -133,7 +133,7 @@ func throughSnapshot(t *testing.T, s *lease.State) *lease.State {
 	return again
 }
 
-// results returns what the commands chosen came to, in the order of the log; repeats are told by their index.
+// pick returns what the commands chosen came to, in the order of the log; repeats are told by their index.
 func (r *tale) pick(choose func(*lease.Command) bool) (found []lease.Result) {
 	indexes := []uint64{}
 	for i := range r.entries {

@@ -13,7 +13,7 @@ func (n *Node) reigning() *reign { return n.reign.Load() }
 
 // carryOnce sends a command to wherever the Raft leader is believed to be. An error wraps errNothing, or the outcome is unknown.
 func (n *Node) carryOnce(ctx context.Context, c *lease.Command) (lease.Result, error) {
-	encoded := lease.AppendCommand(nil, c)
+	encoded := lease.AppendCommand(make([]byte, 0, 192), c)
 	if r := n.reigning(); r != nil {
 		return r.propose(ctx, encoded, vital(c.Op))
 	}

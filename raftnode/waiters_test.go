@@ -318,7 +318,7 @@ func TestCloseNeverHangsWithCallsUnderWay(t *testing.T) {
 					n := h.up()
 					var calls sync.WaitGroup
 					for i := range 40 {
-						ctx, cancel := context.WithCancel(context.Background())
+						ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 						calls.Go(func() {
 							defer cancel()
 							switch i % 4 {

@@ -59,7 +59,7 @@ func TestBadInputIsAnsweredExactlyByARealProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := g.Nodes[0].Get("/v1/cluster").Want(t, 200).Body.Applied
+	before, began := g.Nodes[0].Get("/v1/cluster").Want(t, 200).Body.Applied, time.Now()
 	apitest.BadInput(t, g.Nodes[0].API, check)
 	accepted := uint64(0)
 	for _, c := range apitest.Cases() {
@@ -67,6 +67,8 @@ func TestBadInputIsAnsweredExactlyByARealProcess(t *testing.T) {
 			accepted++
 		}
 	}
-	after := g.Nodes[0].Get("/v1/cluster").Want(t, 200).Body.Applied
-	t.Logf("%d log entries for %d accepted requests, ticks included", after-before, accepted)
+	ticks := uint64(time.Since(began)/(100*time.Millisecond)) + 10
+	if entries := g.Nodes[0].Get("/v1/cluster").Want(t, 200).Body.Applied - before; entries > accepted+ticks {
+		t.Errorf("%d log entries for %d accepted requests: a refused one must cost none", entries, accepted)
+	}
 }

@@ -16,6 +16,7 @@ const workers = 16
 // restarted at random, and then checks all that the clients saw. -chaos 10m runs for longer; -chaos-seed repeats the draws,
 // though not the timing.
 func TestRandomFaultsBreakNoPromise(t *testing.T) {
+	t.Parallel()
 	seed := *chaosSeed
 	if seed == 0 {
 		seed = time.Now().UnixNano()
