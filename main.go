@@ -44,7 +44,7 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 	}
 	meters.Watch(gauges{node, cfg.DataDir})
 	api := httpapi.New(httpapi.Config{Node: node, Recorder: meters, Logger: log, AllowHosts: cfg.AllowHosts,
-		MetricsHandler: meters.Handler(), Version: cli.ReadVersion().Version})
+		MetricsHandler: meters.Handler(), Version: cli.ReadVersion().Version, Draining: node.Draining})
 	servers, err := listen(cfg, api, log, stop)
 	if err == nil {
 		<-ctx.Done()

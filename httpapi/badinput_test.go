@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/sidelock/sidelock/httpapi"
-	"github.com/sidelock/sidelock/httpapi/apitest"
+	"github.com/sidelock/sidelock/internal/apitest"
 )
 
 func TestBadInputIsAnsweredExactly(t *testing.T) {

@@ -12,6 +12,9 @@ const drainEvery = 250 * time.Millisecond
 // Drain refuses new acquires and campaigns at this sidecar; what is held goes on being served. Close comes later.
 func (n *Node) Drain() { n.draining.Store(true) }
 
+// Draining tells whether Drain or Close has been called.
+func (n *Node) Draining() bool { return n.draining.Load() }
+
 // AwaitIdle returns when nothing is held or waited for any more that was taken through this sidecar, as its own replica
 // has it, so that clients can renew and release here until then. It returns early when ctx ends, with how many are left.
 func (n *Node) AwaitIdle(ctx context.Context) (left int) {

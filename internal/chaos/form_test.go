@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sidelock/sidelock/httpapi"
-	"github.com/sidelock/sidelock/httpapi/apitest"
+	"github.com/sidelock/sidelock/internal/apitest"
 	"github.com/sidelock/sidelock/internal/chaos"
 	"github.com/sidelock/sidelock/internal/openapicheck"
 )

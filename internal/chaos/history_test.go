@@ -18,6 +18,7 @@ type grant struct {
 	asked       time.Time // the acquire was sent
 	from        time.Time // the client knew that it held
 	until       time.Time // the client's last safe deadline, or when it sent the release
+	kept        time.Time // until then it must not end by itself: when the last acknowledged renewal was sent, + TTL
 	ends        time.Time // the last renewal's answer + TTL: by then, or soon after, it ends by itself
 	released    bool
 }
@@ -125,6 +126,9 @@ func (h *history) checkOne(grants []*grant) {
 		a, b := grants[i-1], grants[i]
 		if b.index <= a.index {
 			h.violate("%s: token %d at index %d, then token %d at index %d", a.name, a.token, a.index, b.token, b.index)
+		}
+		if b.from.Before(a.kept) && !a.released {
+			h.violate("%s: token %d ended %s before its TTL after its last renewal, and %d was granted", a.name, a.token, a.kept.Sub(b.from), b.token)
 		}
 		if b.from.Before(a.until) {
 			h.violate("%s: two holders: token %d could act for another %s when token %d was granted", a.name, a.token, a.until.Sub(b.from), b.token)

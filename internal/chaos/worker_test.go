@@ -111,9 +111,9 @@ func (w *worker) acquire() *grant {
 	}
 	g.token, g.index, g.from = a.Body.Token, a.Index(), a.Got
 	g.until = a.Sent.Add(time.Duration(a.Body.ValidFor) * time.Millisecond)
-	g.ends = a.Got.Add(ttl)
+	g.ends, g.kept = a.Got.Add(ttl), a.Sent.Add(ttl)
 	if wait > 0 {
-		g.until = a.Got // see below
+		g.until, g.kept = a.Got, a.Got // see below
 	}
 	w.h.mu.Lock()
 	w.h.grants = append(w.h.grants, g)
@@ -136,7 +136,8 @@ func (w *worker) renew(g *grant) (held bool) {
 			w.h.violate("%s: a renewal changed token %d to %d", g.name, g.token, a.Body.Token)
 		}
 		g.until = a.Sent.Add(time.Duration(a.Body.ValidFor) * time.Millisecond)
-		g.ends = a.Got.Add(time.Duration(a.Body.TTL) * time.Millisecond)
+		ttl := time.Duration(a.Body.TTL) * time.Millisecond
+		g.ends, g.kept = a.Got.Add(ttl), a.Sent.Add(ttl)
 		return true
 	case a.Status == 409 || a.Status == 410:
 		if a.Got.Before(g.until) {

@@ -19,7 +19,6 @@ type direction struct {
 var directions = []direction{
 	{".", []string{"cli", "httpapi", "raftnode/...", "metrics", "client", "lease"}},
 	{"cli/...", []string{"cli/...", "httpapi", "raftnode/...", "metrics", "client", "lease"}},
-	{"httpapi/apitest", []string{"httpapi", "internal/openapicheck", "raftnode", "lease"}}, // imported by tests alone
 	{"httpapi/...", []string{"httpapi/...", "raftnode", "lease"}},
 	{"raftnode/...", []string{"raftnode/...", "lease"}},
 	{"lease/...", []string{"lease/..."}},
