@@ -12,36 +12,43 @@ import (
 	"github.com/sidelock/sidelock/internal/chaos"
 )
 
-const apiPage = "../../docs/api.md"
+const apiPage = "docs/api.md"
 
-func readPage(t *testing.T) string {
+// pages are those whose transcripts are run, and how many commands each has at least.
+var pages = map[string]int{apiPage: 30, "README.md": 8}
+
+func readPage(t *testing.T, page string) string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.FromSlash(apiPage))
+	text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(page)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(page)
+	return string(text)
 }
 
-// TestTranscriptsOfTheAPIPageAreTrue runs every command of docs/api.md, with curl, in order, against a group of three, and
-// compares what comes with what the page shows.
-func TestTranscriptsOfTheAPIPageAreTrue(t *testing.T) {
+// TestTranscriptsInTheDocsAreTrue runs every command that a page shows, with curl, in order, against a group of three, and
+// compares what comes with what the page says.
+func TestTranscriptsInTheDocsAreTrue(t *testing.T) {
 	t.Parallel()
-	steps := transcripts(readPage(t))
-	if len(steps) < 30 {
-		t.Errorf("only %d commands on the page: are its blocks still marked as console?", len(steps))
+	for page, atLeast := range pages {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			steps := transcripts(page, readPage(t, page))
+			if len(steps) < atLeast {
+				t.Errorf("only %d commands on the page: are its blocks still marked as console?", len(steps))
+			}
+			shell := newShell(t, chaos.Start(t, 3))
+			for _, s := range steps {
+				shell.run(s)
+			}
+			shell.end()
+		})
 	}
-	g := chaos.Start(t, 3)
-	shell := newShell(t, g)
-	for _, s := range steps {
-		shell.run(s)
-	}
-	shell.end()
 }
 
 // TestEveryCodeIsOnTheAPIPage compares the table of errors with the codes that there are.
 func TestEveryCodeIsOnTheAPIPage(t *testing.T) {
-	_, after, _ := strings.Cut(readPage(t), "| status | code |")
+	_, after, _ := strings.Cut(readPage(t, apiPage), "| status | code |")
 	table, _, _ := strings.Cut(after, "\n\n")
 	var listed []string
 	for _, row := range strings.Split(table, "\n")[2:] {

@@ -17,22 +17,22 @@ import (
 
 // step is one command of a transcript and what the page shows after it.
 type step struct {
-	line    int
+	place   string // page and line
 	command string
 	want    string
 	status  string // in the comment behind the command; "" says nothing
 }
 
 // transcripts finds the console blocks of a page.
-func transcripts(page string) (steps []step) {
+func transcripts(page, text string) (steps []step) {
 	inside := false
-	for i, l := range strings.Split(page, "\n") {
+	for i, l := range strings.Split(text, "\n") {
 		switch {
 		case strings.HasPrefix(l, "```"):
 			inside = l == "```console"
 		case inside && strings.HasPrefix(l, "$ "):
 			command, comment, _ := strings.Cut(l[2:], " #")
-			steps = append(steps, step{line: i + 1, command: strings.TrimSpace(command), status: regexp.MustCompile(`\d{3}$`).FindString(comment)})
+			steps = append(steps, step{place: fmt.Sprintf("%s:%d", page, i+1), command: strings.TrimSpace(command), status: regexp.MustCompile(`\d{3}$`).FindString(comment)})
 		case inside:
 			steps[len(steps)-1].want += l + "\n"
 		}
@@ -87,7 +87,7 @@ func (s *shell) run(p step) {
 	s.t.Helper()
 	if p.command == "wait" {
 		if len(s.behind) != 1 {
-			s.t.Fatalf("docs/api.md:%d: %d commands run behind", p.line, len(s.behind))
+			s.t.Fatalf("%s: %d commands run behind", p.place, len(s.behind))
 		}
 		j := s.behind[0]
 		s.behind = nil
@@ -102,11 +102,11 @@ func (s *shell) run(p step) {
 	compare := func() error { return s.compare(p, s.finish(p, s.start(command))) }
 	if len(s.behind) > 0 && !strings.Contains(command, " -") {
 		// A look at what a command behind has done, some time or other.
-		chaos.Until(s.t, 10*time.Second, fmt.Sprintf("docs/api.md:%d: %s", p.line, command), compare)
+		chaos.Until(s.t, 10*time.Second, fmt.Sprintf("%s: %s", p.place, command), compare)
 		return
 	}
 	if err := compare(); err != nil {
-		s.t.Fatalf("docs/api.md:%d: %s\n%v", p.line, command, err)
+		s.t.Fatalf("%s: %s\n%v", p.place, command, err)
 	}
 }
 
@@ -114,7 +114,7 @@ func (s *shell) finish(p step, j *job) *job {
 	s.t.Helper()
 	defer j.cancel()
 	if err := j.cmd.Wait(); err != nil {
-		s.t.Fatalf("docs/api.md:%d: %v: %v: %s", p.line, j.cmd, err, j.status.String())
+		s.t.Fatalf("%s: %v: %v: %s", p.place, j.cmd, err, j.status.String())
 	}
 	return j
 }
@@ -122,7 +122,7 @@ func (s *shell) finish(p step, j *job) *job {
 func (s *shell) check(p step, j *job) {
 	s.t.Helper()
 	if err := s.compare(p, j); err != nil {
-		s.t.Fatalf("docs/api.md:%d: %s\n%v", p.line, p.command, err)
+		s.t.Fatalf("%s: %s\n%v", p.place, p.command, err)
 	}
 }
 

@@ -31,16 +31,15 @@ type fault struct {
 
 // schedule is one random history.
 type schedule struct {
-	seed       uint64
-	size       int
-	voters     int
-	ids        []string
-	joins      [][]string
-	starts     []time.Duration
-	delay      time.Duration
-	hang       time.Duration
-	faults     []fault
-	everyoneOn time.Duration
+	seed   uint64
+	size   int
+	voters int
+	ids    []string
+	joins  [][]string
+	starts []time.Duration
+	delay  time.Duration
+	hang   time.Duration
+	faults []fault
 }
 
 const chaos = 8 * time.Second
