@@ -17,6 +17,7 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 )
 
 const nodes, basePort, keptLeases = 3, 23790, 10000
@@ -24,6 +25,7 @@ const nodes, basePort, keptLeases = 3, 23790, 10000
 type client struct {
 	*clientv3.Client
 	number int
+	of     int // clients of this run: what an earlier one left behind is not in the way
 	lease  clientv3.LeaseID
 	leases []clientv3.LeaseID
 	turn   int
@@ -113,12 +115,12 @@ func measure(name string, w work, n int, length time.Duration) error {
 	defer cancel()
 	all := make([]*client, n)
 	for i := range all {
-		c, err := clientv3.New(clientv3.Config{Endpoints: endpoint(i), DialTimeout: 20 * time.Second})
+		c, err := clientv3.New(clientv3.Config{Endpoints: endpoint(i), DialTimeout: 20 * time.Second, Logger: zap.NewNop()})
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		all[i] = &client{Client: c, number: i}
+		all[i] = &client{Client: c, number: i, of: n}
 		if w.prepare != nil {
 			if err := w.prepare(ctx, all[i], n); err != nil {
 				return fmt.Errorf("prepare: %w", err)
@@ -180,7 +182,7 @@ func acquire(ctx context.Context, c *client) (time.Duration, error) {
 	return took, err
 }
 
-func (c *client) key() string { return fmt.Sprintf("own-%d", c.number) }
+func (c *client) key() string { return fmt.Sprintf("own-%d-%d", c.of, c.number) }
 
 func (c *client) take(ctx context.Context, lease clientv3.LeaseID) error {
 	r, err := c.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(c.key()), "=", 0)).
