@@ -147,19 +147,25 @@ func (c *confirmer) leads() bool {
 	return r.State() == raft.Leader && r.CurrentTerm() == c.term
 }
 
-// majority tells whether a majority of voters, this node included if it is one, has answered a request numbered after.
+// majority tells whether a majority of voters has answered a request numbered after.
 func (c *confirmer) majority(after uint64) bool {
-	voters, confirmed := 0, 0
+	servers := c.node.raft.GetConfiguration().Configuration().Servers
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.node.raft.GetConfiguration().Configuration().Servers {
+	return confirmed(servers, c.node.id, c.acks, after)
+}
+
+// confirmed counts the voters, this node included if it is one, that have answered a request numbered after.
+func confirmed(servers []raft.Server, self raft.ServerID, acks map[raft.ServerID]uint64, after uint64) bool {
+	voters, yes := 0, 0
+	for _, s := range servers {
 		if s.Suffrage != raft.Voter {
 			continue
 		}
 		voters++
-		if s.ID == c.node.id || c.acks[s.ID] > after {
-			confirmed++
+		if s.ID == self || acks[s.ID] > after {
+			yes++
 		}
 	}
-	return 2*confirmed > voters
+	return 2*yes > voters
 }

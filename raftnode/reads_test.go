@@ -238,3 +238,24 @@ func TestLeaderWithoutMajoritySaysNoQuorum(t *testing.T) {
 		}
 	}, slow)
 }
+
+func TestNonvotersNeverConfirm(t *testing.T) {
+	servers := []raft.Server{{ID: "a"}, {ID: "b"}, {ID: "c"}, {ID: "x", Suffrage: raft.Nonvoter}, {ID: "y", Suffrage: raft.Nonvoter},
+		{ID: "z", Suffrage: raft.Nonvoter}}
+	for _, c := range []struct {
+		self raft.ServerID
+		acks map[raft.ServerID]uint64
+		want bool
+	}{
+		{"a", nil, false},
+		{"a", map[raft.ServerID]uint64{"x": 9, "y": 9, "z": 9}, false},
+		{"a", map[raft.ServerID]uint64{"b": 7}, false},
+		{"a", map[raft.ServerID]uint64{"b": 8}, true},
+		{"x", map[raft.ServerID]uint64{"b": 8, "y": 8}, false},
+		{"x", map[raft.ServerID]uint64{"b": 8, "c": 8}, true},
+	} {
+		if got := confirmed(servers, c.self, c.acks, 7); got != c.want {
+			t.Errorf("self %s, answers %v: %v, want %v", c.self, c.acks, got, c.want)
+		}
+	}
+}

@@ -352,3 +352,26 @@ func TestCloseNeverHangsWithCallsUnderWay(t *testing.T) {
 		})
 	}
 }
+
+func TestGrantBetweenTheAnswerAndTheWaitIsNotMissed(t *testing.T) {
+	inFakeTime(t, 3, func(w *world) {
+		for _, h := range w.hosts {
+			name := "lock-" + h.name
+			w.mustHold(h, lockCommand(name, "holder-"+name, time.Minute, 1))
+			n := h.up()
+			c := lockCommand(name, "waiter-"+name, time.Minute, 2)
+			c.Wait = true
+			out, _, err := n.carry(context.Background(), errand{command: c})
+			if err != nil || out.Standing != lease.Waiting {
+				t.Fatalf("%v %v", out.Standing, err)
+			}
+			w.mustRelease(h, name, "holder-"+name)
+			w.sleep(time.Second) // the grant has been applied everywhere before anybody waits for it
+			waits := &waiting{node: n, command: c, at: spot{c.Space, c.Name, c.Lease}, until: time.Now().Add(time.Minute)}
+			began := time.Now()
+			if got := waits.await(context.Background()); got != changed || time.Since(began) > time.Second {
+				t.Errorf("at %s: saw %v after %v", h.name, got, time.Since(began))
+			}
+		}
+	})
+}

@@ -77,7 +77,7 @@ func (m *mutant) mustBeCaught(t *testing.T) {
 		t.Fatal(err)
 	}
 	test := func(args ...string) (string, error) {
-		cmd := exec.Command("go", append([]string{"test", "-count=1", "-timeout=5m", "-overlay", list}, args...)...)
+		cmd := exec.Command("go", append([]string{"test", "-count=1", "-timeout=2m", "-overlay", list}, args...)...)
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()
 		return string(out), err
@@ -93,7 +93,7 @@ func (m *mutant) mustBeCaught(t *testing.T) {
 		t.Fatalf("no test matches %s in %s", m.Run, m.Pkg)
 	}
 	for line := range strings.Lines(out) {
-		if strings.HasPrefix(strings.TrimSpace(line), "--- FAIL") {
+		if strings.HasPrefix(line, "--- FAIL") {
 			t.Logf("caught by %s", strings.TrimSpace(line))
 		}
 	}
