@@ -138,10 +138,19 @@ func (n *Node) serveProbe(conn net.Conn, _ peer.Hello) {
 // seek probes the addresses of --join, at first and now and then and when a peer cannot be reached, so that a member whose address
 // has changed is found again. What is learnt goes into the address book.
 func (n *Node) seek() {
+	foreign := map[string]bool{} // addresses of another cluster, of which was told
 	for {
 		for _, addr := range n.cfg.Join {
-			theirs, err := probing{n}.Probe(n.ctx, addr, n.former.Status())
-			if err != nil || theirs.ClusterID != n.clusterID() {
+			mine := n.former.Status()
+			theirs, err := probing{n}.Probe(n.ctx, addr, mine)
+			if err != nil || theirs.ClusterID == "" {
+				continue
+			}
+			if err := form.Compare(mine, theirs); err != nil {
+				if !foreign[addr] {
+					n.log.Warn("an address of --join leads to another cluster", "addr", addr, "err", err)
+				}
+				foreign[addr] = true
 				continue
 			}
 			for id, label := range theirs.Members {

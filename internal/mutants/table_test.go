@@ -7,6 +7,7 @@ var table = append(append(stateBugs, nodeBugs...), guardBugs...)
 var stateBugs = []mutant{
 	{"token counter not in the snapshot", "lease/restore.go", "token: Token(d.u()), serial:", "token: 0 * Token(d.u()), serial:", "./lease", "."},
 	{"token reused by the next grant", "lease/admit.go", "	s.token++\n	p.token", "	s.token |= 1\n	p.token", "./lease", "."},
+	{"token counter reset on delete", "lease/admit.go", "	if !n.inUse() {\n		n.free = s.next()", "	if !n.inUse() {\n		s.token &^= 0xff\n		n.free = s.next()", "./lease", "."},
 	{"lifo queue", "lease/admit.go", "p, _ := s.places.Get(n.queue[0])", "p, _ := s.places.Get(n.queue[len(n.queue)-1])", "./lease", "."},
 	{"release by name only", "lease/release.go",
 		"	p, ok := s.placeAt(&r, nameKey{c.Space, c.Name})\n	if !ok || r.explicit && c.Token != 0 && c.Token != p.token {\n		return s.releaseEarlier(&r, &p, c)",
@@ -52,5 +53,7 @@ var guardBugs = []mutant{
 	{"guard 8: a batched apply channel", "raftnode/config.go", "c.BatchApplyCh = false", "c.BatchApplyCh = true", "./raftnode", "RaftIsTold"},
 	{"guard 9: raft's own back-off", "raftnode/peer/append.go", "!t.again(id, args.Term, err) {", "true {", "./raftnode/peer", "."},
 	{"guard 11: entry checksum skipped", "raftnode/store/checksum.go", "computed != stored {", "computed != computed {", "./raftnode/store", "."},
+	{"fsync off", "raftnode/store/open.go", "		NoFreelistSync: true,\n", "		NoFreelistSync: true,\n		NoSync:         true,\n", "./raftnode/store", "."},
+	{"fsync error ignored", "raftnode/store/log.go", "		return l.fail.report(err)\n	}\n	return nil\n}", "	}\n	return nil\n}", "./raftnode/store", "."},
 	{"guard 12: any node at the address will do", "raftnode/peer/hello.go", "	case h.Target != own.NodeID:\n", "	case h.Target == \"\":\n", "./raftnode/peer", "."},
 }

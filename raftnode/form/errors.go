@@ -35,7 +35,7 @@ var _ error = (*ForgottenError)(nil)
 // Error tells what happened and the way out.
 func (e *ForgottenError) Error() string {
 	return fmt.Sprintf("cluster %s (seen at %s) lists this node, %s, as a founding member, but its data directory has forgotten the promise: a part of it was lost. "+
-		"Way out: stop this node, move its data directory away and start again; it comes back as a new member", e.ClusterID, e.Address, e.ID)
+		"Way out: stop this node, move its data directory away and start again; it is a new node then, which waits until the group takes it in (this version's groups do not)", e.ClusterID, e.Address, e.ID)
 }
 
 // ForeignError says that two nodes belong to different clusters.

@@ -32,7 +32,7 @@ func (e *CorruptError) Error() string {
 		where = fmt.Sprintf("%s, entry %d", e.File, e.Index)
 	}
 	return fmt.Sprintf("%s: %s; this node's data cannot be trusted. Way out: stop the node, move its whole data directory away and start it again; "+
-		"it comes back as a new member and gets everything from the others (a group of one loses its locks and leases)", where, e.Reason)
+		"it is a new node then, which waits until its group takes it in (this version's groups do not); the others go on as long as they are a majority (a group of one loses its locks and leases)", where, e.Reason)
 }
 
 // Unwrap returns the cause.
