@@ -130,14 +130,15 @@ func drain(node *raftnode.Node, patience time.Duration, log *slog.Logger) {
 	node.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	log.Info("serving what clients hold here until they let go of it", "at_most", patience)
 	if left := node.AwaitIdle(ctx); left > 0 {
-		log.Info("clients still hold locks or wait for them; their leases live out their TTL", "places", left)
+		log.Info("clients still hold locks or wait for them; what is held lives out its TTL", "places", left)
 	}
 }
 
-// shutDown lets requests under way finish, hands Raft leadership over, and closes.
+// shutDown ends what waits in line, lets requests under way finish, hands Raft leadership over, and closes.
 func shutDown(node *raftnode.Node, servers []*http.Server) error {
-	node.Drain()
+	node.EndWaits()
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	for _, s := range servers {
@@ -151,7 +152,7 @@ func shutDown(node *raftnode.Node, servers []*http.Server) error {
 }
 
 const (
-	requestTimeout = 2 * time.Second // for requests under way; those that wait in line are cut off
+	requestTimeout = 2 * time.Second // for requests under way
 	closeTimeout   = 5 * time.Second
 )
 

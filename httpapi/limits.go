@@ -14,6 +14,7 @@ const (
 	RequestTimeout    = 5 * time.Second  // to sit out a missing Raft leader and retry inside, on top of the caller's wait
 	ProbeTimeout      = 1 * time.Second  // of readyz?quorum=1
 	RetryAfterDefault = 1 * time.Second  // in Retry-After, where nothing better is known
+	RetryAfterMost    = 15 * time.Second // in Retry-After, where the time is not certain
 	maxQuoted         = 64               // bytes of a caller's input repeated in an error
 	maxPooledBuffer   = 64 << 10         // larger buffers are left to the garbage collector
 )

@@ -82,6 +82,9 @@ func (p *problem) retryAfter(status int) int64 {
 	d := RetryAfterDefault
 	if p.result != nil && p.result.RetryAfter > 0 {
 		d = p.result.RetryAfter
+		if p.code != lease.MinHold { // a holder may let go before its deadline
+			d = min(d, RetryAfterMost)
+		}
 	}
 	return int64((d + time.Second - 1) / time.Second) // rounded up, so never 0
 }

@@ -58,6 +58,12 @@ func (w *waiting) run(ctx context.Context) (Outcome, error) {
 		case timedOut:
 			out, err := w.giveUp(ctx)
 			return out, w.honest(err)
+		case stopping:
+			out, err := w.giveUp(ctx)
+			if err == nil && out.Code == lease.WaitTimeout {
+				return Outcome{}, errDraining(nil)
+			}
+			return out, w.honest(err)
 		case gone:
 			return Outcome{}, &Error{Code: OutcomeUnknown, Detail: "the caller hung up", Err: ctx.Err()}
 		}
@@ -81,6 +87,7 @@ const (
 	changed seen = iota
 	timedOut
 	gone
+	stopping
 )
 
 // await waits until something may have happened to the place. What it is, the acquire said again will tell: it goes
@@ -112,6 +119,8 @@ func (w *waiting) await(ctx context.Context) seen {
 		return changed
 	case <-timer.C:
 		return timedOut
+	case <-n.noWaits:
+		return stopping
 	case <-ctx.Done():
 		if hungUp(ctx) {
 			return gone

@@ -122,13 +122,18 @@ func (a *attempt) failed(err error) error {
 	case a.maybe:
 		return a.unknown(err)
 	case errors.Is(err, errClosing):
-		return &Error{Draining, "this sidecar is stopping; ask another, or this one after its restart", err}
+		return errDraining(err)
 	case errors.Is(err, errFull):
 		return &Error{Overloaded, "too many requests wait to be written to the log; try again shortly", err}
 	case errors.Is(a.last, errNoQuorum):
 		return &Error{NoQuorum, "the Raft leader cannot reach a majority of voters; see GET /v1/cluster", a.last}
 	}
 	return &Error{NoLeader, "no Raft leader could be reached in time; see GET /v1/cluster", errors.Join(err, a.last)}
+}
+
+// errDraining says that this sidecar takes nothing new on.
+func errDraining(err error) *Error {
+	return &Error{Draining, "this sidecar is stopping; ask another, or this one after its restart", err}
 }
 
 func (a *attempt) unknown(err error) error {
@@ -158,7 +163,7 @@ func (n *Node) admit(op lease.Op) error {
 		return &Error{Code: NotReady, Detail: "this node has not joined its group yet: " + n.Status().NotReady}
 	}
 	if n.draining.Load() && (op == lease.OpAcquire || op == lease.OpCreateLease) {
-		return &Error{Code: Draining, Detail: "this sidecar is stopping; ask another, or this one after its restart"}
+		return errDraining(nil)
 	}
 	return nil
 }

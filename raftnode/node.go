@@ -53,6 +53,8 @@ type Node struct {
 	started  time.Time
 	ready    atomic.Bool
 	draining atomic.Bool
+	noWaits  chan struct{} // closed by EndWaits
+	endWaits sync.Once
 
 	ctx        context.Context
 	cancel     context.CancelFunc
@@ -70,7 +72,7 @@ func Open(cfg Config, deps Deps) (*Node, error) {
 	if err := cfg.check(&deps); err != nil {
 		return nil, fmt.Errorf("configure the node: %w", err)
 	}
-	n := &Node{cfg: cfg, deps: deps, log: deps.Logger, started: time.Now(), leaderSeen: make(chan struct{}, 1), lost: make(chan struct{}, 1), raftDown: make(chan struct{})}
+	n := &Node{cfg: cfg, deps: deps, log: deps.Logger, started: time.Now(), leaderSeen: make(chan struct{}, 1), lost: make(chan struct{}, 1), raftDown: make(chan struct{}), noWaits: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.raftLog = newRaftLogger(n.log)
 	n.machine = newMachine(deps.Recorder, deps.Fatal)
@@ -108,7 +110,7 @@ func (n *Node) open() (err error) {
 	n.port, err = peer.Listen(peer.Config{Network: n.deps.Network, Listen: n.cfg.PeerAddr, Identity: n.identity,
 		Book: peer.NewBook(book), Log: n.log, OnDialError: n.seekSoon})
 	if err != nil {
-		return fmt.Errorf("open the peer port: %w", err)
+		return fmt.Errorf("open the peer port: %w; choose another with --peer-addr", err)
 	}
 	address, err := advertised(n.cfg.Advertise, n.port.Addr())
 	if err != nil {

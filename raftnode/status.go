@@ -244,6 +244,7 @@ func (n *Node) watchReadiness() {
 			}
 			if st.HealthyVoters == voters || time.Since(n.started) > readyAnyway {
 				n.ready.Store(true)
+				n.checkTiming()
 				return
 			}
 		}
@@ -252,6 +253,14 @@ func (n *Node) watchReadiness() {
 			return
 		case <-ticker.C:
 		}
+	}
+}
+
+// checkTiming tells an operator whose timing does not fit the group: its shortest TTL was written down when it was made.
+func (n *Node) checkTiming() {
+	if shortest := n.MinTTL(); shortest < 2*n.cfg.Timing.Election {
+		n.log.Warn("--raft-timing does not fit this group: leases may be as short as its election timeout, and end in every election",
+			"raft_timing", n.cfg.Timing.Name, "shortest_ttl", shortest, "election_timeout", n.cfg.Timing.Election)
 	}
 }
 

@@ -375,3 +375,23 @@ func TestGrantBetweenTheAnswerAndTheWaitIsNotMissed(t *testing.T) {
 		}
 	})
 }
+
+func TestWaitsEndWithAnAnswerWhenTheirSidecarStops(t *testing.T) {
+	inFakeTime(t, 3, func(w *world) {
+		waiters := map[*host]<-chan answerOf{}
+		for _, h := range w.hosts {
+			w.mustHold(w.hosts[0], lockCommand("lock-"+h.name, "holder-"+h.name, time.Minute, 1))
+			waiters[h] = h.background(context.Background(), lockCommand("lock-"+h.name, "waiter-"+h.name, time.Minute, 2), time.Minute)
+			w.queued("lock-"+h.name, 1)
+		}
+		for h, back := range waiters {
+			h.up().EndWaits()
+			got := <-back
+			var made *Error
+			if !errors.As(got.err, &made) || made.Code != Draining {
+				t.Errorf("the waiter at %s was told %v %v", h.name, got.out.Code, got.err)
+			}
+			w.queued("lock-"+h.name, 0)
+		}
+	})
+}

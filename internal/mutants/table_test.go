@@ -39,6 +39,7 @@ var nodeBugs = []mutant{
 	{"timeout reported as failure", "raftnode/do.go", "			a.maybe = true\n", "", "./raftnode", "."},
 	{"waiting leases are not kept alive", "raftnode/acquire.go", "			n.keeper.add(w.at.lease, out.TTL)\n			defer n.keeper.remove(w.at.lease)\n", "", "./raftnode", "."},
 	{"hang-up leaves the queue as it is", "raftnode/acquire.go", "	if hungUp(ctx) {\n		n.takeBack(w)\n	}\n", "", "./raftnode", "."},
+	{"waits cut off at a stop", "raftnode/acquire.go", "	case <-n.noWaits:\n		return stopping\n", "", "./raftnode", "WaitsEnd"},
 	{"renewals refused for load", "raftnode/queue.go", "!vital && len(q.waiting) >= queueLimit:", "len(q.waiting) >= queueLimit:", "./raftnode", "."},
 }
 
