@@ -1,6 +1,7 @@
 package raftnode
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -117,40 +118,26 @@ func (n *Node) freshAt() time.Time {
 	return n.fresh.reached(n.machine.applied.Load())
 }
 
-// majorityContact is the last time at which a majority of voters is known to have followed this leader.
+// majorityContact is the last time at which a majority of voters is known to have followed this leader; zero if that is not known.
 func (n *Node) majorityContact() time.Time {
-	now := time.Now()
-	best := time.Duration(-1)
-	agos := []time.Duration{}
+	var agos []time.Duration
 	voters := 0
 	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
 		if s.Suffrage != raft.Voter {
 			continue
 		}
 		voters++
-		ago := n.contact.ago(string(s.ID))
 		if s.ID == n.id {
-			ago = 0
-		}
-		if ago >= 0 {
+			agos = append(agos, 0)
+		} else if ago := n.contact.ago(string(s.ID)); ago >= 0 {
 			agos = append(agos, ago)
 		}
 	}
-	for _, ago := range agos {
-		within := 0
-		for _, other := range agos {
-			if other <= ago {
-				within++
-			}
-		}
-		if 2*within > voters && (best < 0 || ago < best) {
-			best = ago
-		}
+	if majority := voters/2 + 1; len(agos) >= majority {
+		slices.Sort(agos)
+		return time.Now().Add(-agos[majority-1])
 	}
-	if best < 0 {
-		return time.Time{}
-	}
-	return now.Add(-best)
+	return time.Time{}
 }
 
 // healthyWithin is how recent a contact must be for a member to count as healthy.
@@ -173,7 +160,7 @@ func (n *Node) Status() Status {
 	leader := n.knownLeader()
 	voters := 0
 	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
-		m := n.member(s, leader)
+		m := n.member(s)
 		if s.Suffrage == raft.Voter {
 			voters++
 			if m.Healthy {
@@ -181,16 +168,9 @@ func (n *Node) Status() Status {
 			}
 		}
 		st.Members = append(st.Members, m)
-		if m.ID == leader {
-			st.Leader = &st.Members[len(st.Members)-1]
-		}
 	}
-	if st.Leader != nil { // the slice may have moved while it grew
-		for i := range st.Members {
-			if st.Members[i].ID == leader {
-				st.Leader = &st.Members[i]
-			}
-		}
+	if i := slices.IndexFunc(st.Members, func(m Member) bool { return m.ID == leader }); i >= 0 {
+		st.Leader = &st.Members[i]
 		st.FailureTolerance = st.HealthyVoters - (voters/2 + 1)
 	}
 	st.Ready = n.ready.Load() && !st.Draining
@@ -203,7 +183,7 @@ func (n *Node) Status() Status {
 	return st
 }
 
-func (n *Node) member(s raft.Server, leader string) Member {
+func (n *Node) member(s raft.Server) Member {
 	m := Member{ID: string(s.ID), Name: n.nameOf(string(s.ID)), Role: Spare, LastContact: n.contact.ago(string(s.ID))}
 	if s.Suffrage == raft.Voter {
 		m.Role = Voter

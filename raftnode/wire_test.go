@@ -167,3 +167,23 @@ func TestPongOfGarbageIsIgnored(t *testing.T) {
 		t.Error("a length beyond the end was taken")
 	}
 }
+
+func TestAnswerThatIsTooLargeCostsOnlyItself(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	w := newFrameWriter(near)
+	go w.run()
+	defer w.fail(io.EOF)
+	huge := make([]byte, maxFrame)
+	go func() {
+		w.send(1, frameAnswer, huge)
+		w.send(2, frameWoken, nil)
+	}()
+	in := bufio.NewReader(far)
+	for i, want := range []byte{frameTooLarge, frameWoken} {
+		call, kind, payload, err := readFrame(in)
+		if err != nil || call != uint64(i+1) || kind != want || len(payload) != 0 {
+			t.Fatalf("frame %d: call %d, kind %d, %d bytes, %v", i, call, kind, len(payload), err)
+		}
+	}
+}

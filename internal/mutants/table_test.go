@@ -39,6 +39,9 @@ var nodeBugs = []mutant{
 	{"timeout reported as failure", "raftnode/do.go", "			a.maybe = true\n", "", "./raftnode", "."},
 	{"waiting leases are not kept alive", "raftnode/acquire.go", "			n.keeper.add(w.at.lease, out.TTL)\n			defer n.keeper.remove(w.at.lease)\n", "", "./raftnode", "."},
 	{"hang-up leaves the queue as it is", "raftnode/acquire.go", "	if hungUp(ctx) {\n		n.takeBack(w)\n	}\n", "", "./raftnode", "."},
+	{"founding taken for begun by its first write", "raftnode/founding.go", "	if last == 0 {", "	if term, _ := stable.GetUint64([]byte(raftTermKey)); last == 0 && term == 0 {", "./raftnode", "Founding"},
+	{"replica goes on after an entry it cannot apply", "raftnode/fsm.go", "		return *broken // a state", "		_ = *broken // a state", "./raftnode", "CannotApply"},
+	{"answer above a frame cuts the connection", "raftnode/wire.go", "append(w.buf[:start+frameHead-1], frameTooLarge)", "append(w.buf[:start], w.buf[start:]...)", "./raftnode", "AnswerThatIsTooLarge"},
 	{"waits cut off at a stop", "raftnode/acquire.go", "	case <-n.noWaits:\n		return stopping\n", "", "./raftnode", "WaitsEnd"},
 	{"renewals refused for load", "raftnode/queue.go", "!vital && len(q.waiting) >= queueLimit:", "len(q.waiting) >= queueLimit:", "./raftnode", "."},
 }
