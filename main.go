@@ -43,7 +43,7 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 		return err
 	}
 	meters.Watch(gauges{node, cfg.DataDir})
-	api := httpapi.New(httpapi.Config{Node: node, Recorder: meters, Logger: log, AllowHosts: cfg.AllowHosts,
+	api := httpapi.New(httpapi.Config{Node: apiNode{node}, Recorder: meters, Logger: log, AllowHosts: cfg.AllowHosts,
 		MetricsHandler: meters.Handler(), Version: cli.ReadVersion().Version, Draining: node.Draining})
 	servers, err := listen(cfg, api, log, stop)
 	if err == nil {
@@ -84,7 +84,7 @@ func listen(cfg cli.ServeConfig, api *httpapi.API, log *slog.Logger, stop contex
 	servers := []*http.Server{main}
 	open := 0
 	for _, a := range cfg.APIAddrs {
-		l, err := net.Listen("tcp", a.Addr)
+		l, err := httpapi.Listen(context.Background(), "tcp", a.Addr)
 		if a.Optional && absent(err) {
 			continue
 		}
@@ -97,6 +97,13 @@ func listen(cfg cli.ServeConfig, api *httpapi.API, log *slog.Logger, stop contex
 	}
 	if open == 0 {
 		return servers, errors.New("open the API: this machine has none of the addresses of --api-addr")
+	}
+	if l, err := listenAdmin(cfg.DataDir); err != nil {
+		log.Warn("administrators' calls are not available: their socket cannot be made", "err", err)
+	} else {
+		admin := httpapi.NewServer(api.AdminHandler(), log)
+		servers = append(servers, admin)
+		run(admin, l, stop)
 	}
 	if cfg.OpsAddr != "" {
 		ops := httpapi.NewServer(api.OpsHandler(), log)
@@ -183,4 +190,4 @@ func (g gauges) Gauges() metrics.Gauges {
 
 var _ raftnode.Recorder = (*metrics.Metrics)(nil)
 var _ httpapi.Recorder = (*metrics.Metrics)(nil)
-var _ httpapi.Node = (*raftnode.Node)(nil)
+var _ httpapi.Node = apiNode{}

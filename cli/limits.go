@@ -14,6 +14,9 @@ const (
 	maxNodeName     = 128
 )
 
+// AdminSocket is the name, in the data directory, of the socket on which a sidecar takes administrators' calls.
+const AdminSocket = "admin.sock"
+
 // The bounds of `sidelock dev`.
 const (
 	maxDevNodes = 9

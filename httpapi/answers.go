@@ -29,6 +29,17 @@ func (e *encoder) ended(name, state string) {
 	e.end()
 }
 
+// LockForced and ElectionForced.
+func (e *encoder) forced(name string, out *raftnode.Outcome) {
+	e.item()
+	e.string("name", name)
+	e.string("state", "forced")
+	e.string("owner", out.Owner)
+	e.uint("token", uint64(out.Token))
+	e.ms("free_in_ms", out.Remaining)
+	e.end()
+}
+
 // Candidacy: campaign and renew. Token is null for a standby, position 0 for the leader.
 func (e *encoder) candidacy(name string, out *raftnode.Outcome) {
 	e.item()

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 )
@@ -21,7 +22,7 @@ type Config struct {
 	Draining func() bool
 }
 
-// API serves the calls of one sidecar. It is safe for concurrent use and owns no goroutine.
+// API serves the calls of one sidecar. It is safe for concurrent use; its goroutines are those of its requests.
 type API struct {
 	node     Node
 	recorder Recorder
@@ -33,7 +34,9 @@ type API struct {
 	routes   []route
 	nodeName []string // the Sidelock-Node header; also the default owner
 
-	handler, ops *gin.Engine
+	handler, ops, admin *gin.Engine
+
+	streams atomic.Int64 // open
 }
 
 // New makes an API. The name of the node is read once, here: it may change only over a restart.
@@ -51,18 +54,29 @@ func New(c Config) *API {
 	if a.draining == nil {
 		a.draining = func() bool { return a.node.Status().Draining }
 	}
-	a.handler = a.engine(func(*route) bool { return true }, a.guard.check)
-	a.ops = a.engine(func(r *route) bool { return r.is(ops) }, nil)
+	all := func(*route) bool { return true }
+	a.handler = a.engine(all, door{check: a.guard.check})
+	a.admin = a.engine(all, door{check: a.guard.check, admin: true})
+	a.ops = a.engine(func(r *route) bool { return r.is(ops) }, door{})
 	return a
 }
 
 // Handler serves the whole API, to be put on the API listener.
 func (a *API) Handler() http.Handler { return a.handler }
 
-// OpsHandler serves /livez, /readyz and /metrics alone, read-only and without a look at Host, for --ops-addr.
+// AdminHandler serves the whole API and takes administrators' calls: to be put where only they come in.
+func (a *API) AdminHandler() http.Handler { return a.admin }
+
+// OpsHandler serves /livez, /readyz, /health/leader and /metrics alone, read-only and without a look at Host, for --ops-addr.
 func (a *API) OpsHandler() http.Handler { return a.ops }
 
-func (a *API) engine(serves func(*route) bool, check func(*http.Request) *problem) *gin.Engine {
+// door is where a request came in.
+type door struct {
+	check func(*http.Request) *problem // before anything is read; nil: none
+	admin bool                         // who comes in here is an administrator
+}
+
+func (a *API) engine(serves func(*route) bool, d door) *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	// With nil, gin trusts no X-Forwarded-* header; it cannot fail.
@@ -77,12 +91,12 @@ func (a *API) engine(serves func(*route) bool, check func(*http.Request) *proble
 	for i := range a.routes {
 		if r := &a.routes[i]; serves(r) {
 			for _, m := range r.methods() {
-				e.Handle(m, r.path, a.serve(r, check))
+				e.Handle(m, r.path, a.serve(r, d))
 			}
 		}
 	}
-	e.NoRoute(a.serve(&route{op: opOther, traits: lax, handle: (*call).notFound}, check))
-	e.NoMethod(a.serve(&route{op: opOther, traits: lax, handle: (*call).methodNotAllowed}, check))
+	e.NoRoute(a.serve(&route{op: opOther, traits: lax, handle: (*call).notFound}, d))
+	e.NoMethod(a.serve(&route{op: opOther, traits: lax, handle: (*call).methodNotAllowed}, d))
 	return e
 }
 
@@ -97,6 +111,7 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 		MaxHeaderBytes:               MaxHeaderBytes - slack,
 		DisableGeneralOptionsHandler: true,
 		Protocols:                    new(http.Protocols),
+		ConnContext:                  rememberConnection,
 	}
 	s.Protocols.SetHTTP1(true)
 	if log != nil {

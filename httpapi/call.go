@@ -43,18 +43,24 @@ type call struct {
 	// proposed is set once a command has gone to the node: from there on a failure of ours is an unknown outcome.
 	proposed bool
 	lease    lease.ID // of that command
+
+	admin bool          // the caller is an administrator
+	start time.Time     // when the request came
+	took  time.Duration // until a stream began; 0: it is none
 }
 
 var calls = sync.Pool{New: func() any { return new(call) }}
 
 // serve makes gin's handler for a route.
-func (a *API) serve(r *route, check func(*http.Request) *problem) gin.HandlerFunc {
+func (a *API) serve(r *route, d door) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		start := time.Now()
 		q := calls.Get().(*call)
-		q.api, q.route, q.gin, q.r = a, r, c, c.Request
-		code := q.run(check)
-		a.recorder.Request(r.op, label(code), time.Since(start).Seconds())
+		q.api, q.route, q.gin, q.r, q.admin, q.start = a, r, c, c.Request, d.admin, time.Now()
+		code := q.run(d.check)
+		if q.took == 0 {
+			q.took = time.Since(q.start)
+		}
+		a.recorder.Request(r.op, label(code), q.took.Seconds())
 		q.recycle()
 	}
 }
@@ -145,25 +151,40 @@ func (q *call) do(c lease.Command) (raftnode.Outcome, *problem) {
 	q.proposed, q.lease = true, c.Lease
 	var out raftnode.Outcome
 	var err error
-	if c.Op == lease.OpAcquire && c.Space == lease.Locks {
+	switch {
+	case c.Op == lease.OpAcquire && c.Space == lease.Locks:
 		out, err = q.api.node.Acquire(ctx, c, q.v.wait)
-	} else {
+	case c.Op == lease.OpRenew && q.v.wait > 0:
+		out, err = q.api.node.RenewUntilChange(ctx, c, q.v.wait)
+	default:
 		out, err = q.api.node.Do(ctx, c)
 	}
-	if err != nil {
-		return out, q.failed(err)
+	return out, q.unsettled(&out, err)
+}
+
+// unsettled turns whatever is no success into a problem.
+func (q *call) unsettled(out *raftnode.Outcome, err error) *problem {
+	switch {
+	case err != nil:
+		return q.failed(err)
+	case out.Code != lease.OK:
+		return &problem{code: out.Code, param: out.Param, result: &out.Result}
 	}
-	if out.Code != lease.OK {
-		return out, &problem{code: out.Code, param: out.Param, result: &out.Result}
-	}
-	return out, nil
+	return nil
 }
 
 // query asks the state; a refusal is left to the handler.
 func (q *call) query(ask lease.Query) (lease.Answer, *problem) {
 	ctx, cancel := q.context()
 	defer cancel()
-	answer, info, err := q.api.node.Query(ctx, ask, q.v.consistency)
+	var answer lease.Answer
+	var info raftnode.ReadInfo
+	var err error
+	if q.v.given.has(pIndex) {
+		answer, info, err = q.api.node.QueryChange(ctx, ask, q.v.consistency, q.v.index, q.v.wait)
+	} else {
+		answer, info, err = q.api.node.Query(ctx, ask, q.v.consistency)
+	}
 	if err != nil {
 		return answer, q.failed(err)
 	}

@@ -19,6 +19,8 @@ const (
 	MethodNotAllowed     lease.Code = "method_not_allowed"
 	BodyTooLarge         lease.Code = "body_too_large"
 	UnsupportedMediaType lease.Code = "unsupported_media_type"
+	TooManyStreams       lease.Code = "too_many_streams"
+	NotLeading           lease.Code = "not_leading"
 	Internal             lease.Code = "internal"
 
 	// clientGone is for metrics alone: nobody is left to answer.
@@ -88,8 +90,13 @@ var classes = map[lease.Code]class{
 	raftnode.Overloaded: {429, true, "Too much at once",
 		"nothing happened; try again a little later"},
 
+	TooManyStreams: {429, true, "Too many streams",
+		"this sidecar has its limit of " + strconv.Itoa(MaxStreams) + " open streams; ask another one"},
+
 	Internal: {500, false, "Something is wrong with this sidecar",
 		"nothing happened; the log of this sidecar says more"},
+	NotLeading: {503, true, "No candidate of this sidecar leads",
+		"another candidate leads, or none does, or this sidecar can no longer be sure"},
 	raftnode.NoLeader: {503, true, "No Raft leader",
 		"nothing happened; the group has no Raft leader, or none that can be reached"},
 	raftnode.NoQuorum: {503, true, "No majority",
@@ -116,7 +123,7 @@ var classes = map[lease.Code]class{
 // ownCodes are the codes that only this package gives.
 var ownCodes = []lease.Code{
 	InvalidWait, InvalidMode, InvalidConsistency, Forbidden, HostNotAllowed, CrossOrigin, NotFound, MethodNotAllowed,
-	BodyTooLarge, UnsupportedMediaType, Internal,
+	BodyTooLarge, UnsupportedMediaType, TooManyStreams, NotLeading, Internal,
 }
 
 // Codes lists every value of the code label that a Recorder may see; "ok" is success.

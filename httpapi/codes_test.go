@@ -24,10 +24,10 @@ func TestEveryCodeHasAStatusOfThePage(t *testing.T) {
 		415: {UnsupportedMediaType},
 		422: {lease.LeaseMismatch},
 		423: {lease.LockHeld, lease.WaitTimeout, lease.MinHold},
-		429: {lease.TooManyWaiters, lease.TooManyLeases, raftnode.Overloaded},
+		429: {lease.TooManyWaiters, lease.TooManyLeases, raftnode.Overloaded, TooManyStreams},
 		500: {Internal},
 		503: {raftnode.NoLeader, raftnode.NoQuorum, raftnode.NotReady, raftnode.Draining, raftnode.StorageFailed,
-			lease.UnknownSession, lease.StaleCommand, lease.NotBootstrapped},
+			lease.UnknownSession, lease.StaleCommand, lease.NotBootstrapped, NotLeading},
 		504: {raftnode.OutcomeUnknown},
 	}
 	for _, code := range allCodes() {

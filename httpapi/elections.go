@@ -8,9 +8,22 @@ import (
 
 // campaign stands in line without hanging: a standby is an answer, and the line is the caller's to keep alive.
 func (q *call) campaign() *problem {
-	name, p := q.name()
+	c, p := q.candidature()
 	if p != nil {
 		return p
+	}
+	out, p := q.do(c)
+	if p != nil {
+		return p
+	}
+	return q.granted(&out, func() { q.out.candidacy(c.Name, &out) })
+}
+
+// candidature is the command that campaigns.
+func (q *call) candidature() (lease.Command, *problem) {
+	name, p := q.name()
+	if p != nil {
+		return lease.Command{}, p
 	}
 	c := q.newLease(lease.OpAcquire)
 	c.Space, c.Name = lease.Elections, name
@@ -20,11 +33,15 @@ func (q *call) campaign() *problem {
 		c.Given |= lease.GivenValue
 	}
 	c.Attempt = newAttempt()
-	out, p := q.do(c)
+	return c, nil
+}
+
+func (q *call) holdCandidacy() *problem {
+	c, p := q.candidature()
 	if p != nil {
 		return p
 	}
-	return q.granted(&out, func() { q.out.candidacy(name, &out) })
+	return q.hold(c, electionWords)
 }
 
 func (q *call) renewCandidacy() *problem {
@@ -48,7 +65,7 @@ func (q *call) renewCandidacy() *problem {
 func (q *call) resign() *problem { return q.release(lease.Elections, "resigned") }
 
 func (q *call) getElection() *problem {
-	name, p := q.name()
+	name, p := q.longPoll()
 	if p != nil {
 		return p
 	}

@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -22,6 +21,13 @@ type fakeNode struct {
 	query   func(context.Context, lease.Query, raftnode.Consistency) (lease.Answer, raftnode.ReadInfo, error)
 	confirm func(context.Context) error
 	status  raftnode.Status
+
+	hold      func(context.Context, lease.Command, time.Duration) (httpapi.Holding, raftnode.Outcome, error)
+	subscribe func(context.Context, *raftnode.EventID, raftnode.Filter) (httpapi.Subscription, error)
+	leads     string        // the election that a candidate of this sidecar leads
+	ending    chan struct{} // nil: never
+	after     uint64        // of the last QueryChange
+	waited    time.Duration // of the last call that may wait
 
 	mu       sync.Mutex
 	commands []lease.Command
@@ -93,6 +99,41 @@ func (n *fakeNode) Query(ctx context.Context, q lease.Query, c raftnode.Consiste
 	return a, raftnode.ReadInfo{Index: 913, Staleness: 7 * time.Millisecond}, nil
 }
 
+func (n *fakeNode) QueryChange(ctx context.Context, q lease.Query, c raftnode.Consistency, after uint64, wait time.Duration) (lease.Answer, raftnode.ReadInfo, error) {
+	n.after, n.waited = after, wait
+	return n.Query(ctx, q, c)
+}
+
+func (n *fakeNode) RenewUntilChange(ctx context.Context, c lease.Command, wait time.Duration) (raftnode.Outcome, error) {
+	n.waited = wait
+	return n.Do(ctx, c)
+}
+
+func (n *fakeNode) Hold(ctx context.Context, c lease.Command, wait time.Duration) (httpapi.Holding, raftnode.Outcome, error) {
+	n.record(c)
+	n.waited = wait
+	if n.hold != nil {
+		return n.hold(ctx, c, wait)
+	}
+	return nil, raftnode.Outcome{Result: lease.Result{Code: lease.LockHeld, Index: 913}}, nil
+}
+
+func (n *fakeNode) Subscribe(ctx context.Context, after *raftnode.EventID, f raftnode.Filter) (httpapi.Subscription, error) {
+	if n.subscribe == nil {
+		return nil, &raftnode.Error{Code: raftnode.NotReady, Detail: "not caught up"}
+	}
+	return n.subscribe(ctx, after, f)
+}
+
+func (n *fakeNode) Leads(election string) (lease.Token, time.Duration, bool) {
+	if election != n.leads {
+		return 0, 0, false
+	}
+	return 1763846400000042, 14960 * time.Millisecond, true
+}
+
+func (n *fakeNode) Ending() <-chan struct{} { return n.ending }
+
 func (n *fakeNode) Status() raftnode.Status { return n.status }
 func (n *fakeNode) MinTTL() time.Duration   { return time.Second }
 
@@ -138,7 +179,7 @@ func serve(t testing.TB, c httpapi.Config) (addr string) {
 
 func serveHandler(t testing.TB, h http.Handler) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := httpapi.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,12 @@ const (
 	LargeAnswerWrite  = 30 * time.Second // that deadline
 	RequestTimeout    = 5 * time.Second  // to sit out a missing Raft leader and retry inside, on top of the caller's wait
 	ProbeTimeout      = 1 * time.Second  // of readyz?quorum=1
+	MaxStreams        = 1000             // open at one sidecar: holds and events
+	StreamWrite       = 5 * time.Second  // for a client to take one frame; a slower one is cut off
+	HoldAliveEvery    = 5 * time.Second  // the longest silence on a hold stream; a third of the TTL if that is shorter
+	EventsAliveEvery  = 15 * time.Second // the longest silence on an event stream
+	SilentPeer        = 15 * time.Second // for a client's machine to answer TCP; then the connection is dead
+	maxStateFrame     = 256 << 10        // bytes of one frame of a state, about
 	RetryAfterDefault = 1 * time.Second  // in Retry-After, where nothing better is known
 	RetryAfterMost    = 15 * time.Second // in Retry-After, where the time is not certain
 	maxQuoted         = 64               // bytes of a caller's input repeated in an error

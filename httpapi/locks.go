@@ -7,9 +7,22 @@ import (
 )
 
 func (q *call) acquireLock() *problem {
-	name, p := q.name()
+	c, p := q.acquisition()
 	if p != nil {
 		return p
+	}
+	out, p := q.do(c)
+	if p != nil {
+		return p
+	}
+	return q.granted(&out, func() { q.out.lockGrant(c.Name, &out) })
+}
+
+// acquisition is the command that acquires a lock.
+func (q *call) acquisition() (lease.Command, *problem) {
+	name, p := q.name()
+	if p != nil {
+		return lease.Command{}, p
 	}
 	c := q.newLease(lease.OpAcquire)
 	c.Space, c.Name = lease.Locks, name
@@ -23,11 +36,15 @@ func (q *call) acquireLock() *problem {
 	}
 	c.Wait = q.v.wait > 0
 	c.Attempt = newAttempt()
-	out, p := q.do(c)
+	return c, nil
+}
+
+func (q *call) holdLock() *problem {
+	c, p := q.acquisition()
 	if p != nil {
 		return p
 	}
-	return q.granted(&out, func() { q.out.lockGrant(name, &out) })
+	return q.hold(c, lockWords)
 }
 
 func (q *call) renewLock() *problem {
@@ -47,7 +64,7 @@ func (q *call) renewLock() *problem {
 func (q *call) releaseLock() *problem { return q.release(lease.Locks, "released") }
 
 func (q *call) getLock() *problem {
-	name, p := q.name()
+	name, p := q.longPoll()
 	if p != nil {
 		return p
 	}

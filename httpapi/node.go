@@ -24,7 +24,39 @@ type Node interface {
 	Confirm(ctx context.Context) error
 	// MinTTL is the group's shortest TTL.
 	MinTTL() time.Duration
+
+	// QueryChange is Query about one name, answered when its index exceeds after, or after wait, with the answer either way.
+	QueryChange(ctx context.Context, q lease.Query, c raftnode.Consistency, after uint64, wait time.Duration) (lease.Answer, raftnode.ReadInfo, error)
+	// RenewUntilChange renews a campaign and answers when it begins to lead or is over, or after wait.
+	RenewUntilChange(ctx context.Context, c lease.Command, wait time.Duration) (raftnode.Outcome, error)
+	// Hold begins to hold a name for a connection; negative wait is without limit. There is a Holding only with an OK outcome.
+	Hold(ctx context.Context, c lease.Command, wait time.Duration) (Holding, raftnode.Outcome, error)
+	// Subscribe follows what happens after a position; nil is from now on.
+	Subscribe(ctx context.Context, after *raftnode.EventID, f raftnode.Filter) (Subscription, error)
+	// Leads tells whether a candidate of this sidecar leads an election, by its own safe deadline.
+	Leads(election string) (token lease.Token, validFor time.Duration, yes bool)
+	// Ending is closed when the sidecar ends its streams.
+	Ending() <-chan struct{}
 }
+
+// Holding is a *raftnode.Hold.
+type Holding interface {
+	Changed() <-chan struct{}
+	State() raftnode.HoldState
+	End(by raftnode.Ending, told bool)
+}
+
+// Subscription is a *raftnode.Subscription.
+type Subscription interface {
+	Next(ctx context.Context) (raftnode.Delivery, error)
+	Position() raftnode.EventID
+	Age() time.Duration
+}
+
+var (
+	_ Holding      = (*raftnode.Hold)(nil)
+	_ Subscription = (*raftnode.Subscription)(nil)
+)
 
 // Recorder counts requests. Both labels are closed sets: Ops and Codes.
 type Recorder interface {

@@ -47,6 +47,25 @@ func (q *call) readyz() *problem {
 	return q.answer(http.StatusOK)
 }
 
+// leaderHealth is for load balancers. It asks nobody: a sidecar that is cut off says no before another candidate can lead.
+func (q *call) leaderHealth() *problem {
+	name, p := q.name()
+	if p != nil {
+		return p
+	}
+	token, validFor, leads := q.api.node.Leads(name)
+	if !leads {
+		return &problem{code: NotLeading}
+	}
+	q.out.item()
+	q.out.string("name", name)
+	q.out.bool("leading", true)
+	q.out.uint("token", uint64(token))
+	q.out.ms("valid_for_ms", validFor)
+	q.out.end()
+	return q.answer(http.StatusOK)
+}
+
 func (q *call) metricsPage() *problem {
 	if q.api.metrics == nil {
 		return q.notFound()
@@ -87,10 +106,13 @@ func (q *call) indexPage() *problem {
 
 // docPath writes a path as the documentation does.
 func docPath(path string) string {
-	if head, name, ok := strings.Cut(path, ":"); ok {
-		return head + "{" + name + "}"
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if name, ok := strings.CutPrefix(part, ":"); ok {
+			parts[i] = "{" + name + "}"
+		}
 	}
-	return path
+	return strings.Join(parts, "/")
 }
 
 func (q *call) notFound() *problem         { return &problem{code: NotFound} }

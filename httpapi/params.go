@@ -32,6 +32,9 @@ const (
 	pAfter
 	pPage
 	pQuorum
+	pIndex
+	pKind
+	pSince
 )
 
 // params is a set of parameters.
@@ -75,6 +78,9 @@ type values struct {
 	after       string
 	page        int
 	quorum      bool
+	index       uint64
+	kind        lease.Space // 0: both
+	since       raftnode.EventID
 	immediate   bool
 
 	minTTL time.Duration // the group's, to check ttl against
@@ -108,6 +114,9 @@ var specs = [...]spec{
 	pAfter:       {"after", text, lease.InvalidName, (*values).setAfter},
 	pPage:        {"limit", integer, lease.InvalidLimit, (*values).setPage},
 	pQuorum:      {"quorum", boolean, lease.InvalidRequest, (*values).setQuorum},
+	pIndex:       {"index", integer, lease.InvalidRequest, (*values).setIndex},
+	pKind:        {"kind", text, lease.InvalidRequest, (*values).setKind},
+	pSince:       {"after", text, lease.InvalidRequest, (*values).setSince},
 }
 
 func detail(f *lease.Fault) string {
@@ -213,6 +222,29 @@ func (v *values) setConsistency(s string) string {
 		v.consistency = raftnode.Local
 	default:
 		return "consistency is linearizable or local"
+	}
+	return ""
+}
+
+func (v *values) setIndex(s string) (wrong string) {
+	v.index, wrong = natural(s, 0, MaxInteger)
+	return wrong
+}
+
+func (v *values) setKind(s string) string {
+	for _, space := range []lease.Space{lease.Locks, lease.Elections} {
+		if s == kindOf(space) {
+			v.kind = space
+			return ""
+		}
+	}
+	return "kind is lock or election"
+}
+
+func (v *values) setSince(s string) string {
+	id, ok := raftnode.ParseEventID(s)
+	if v.since = id; !ok {
+		return "after is the id of an event, such as 913.1"
 	}
 	return ""
 }

@@ -22,6 +22,14 @@ func (q *call) name() (string, *problem) {
 	return name, nil
 }
 
+// longPoll is the checked name of a GET that may wait for a change.
+func (q *call) longPoll() (string, *problem) {
+	if q.v.given.has(pWait) && !q.v.given.has(pIndex) {
+		return "", missing(pIndex, "wait goes with index: the one of the last answer, so that a change in between is not missed")
+	}
+	return q.name()
+}
+
 // newLease begins a command that makes a lease, or repeats the making of one.
 func (q *call) newLease(op lease.Op) lease.Command {
 	c := lease.Command{
@@ -76,10 +84,7 @@ func (q *call) granted(out *raftnode.Outcome, encode func()) *problem {
 // release ends one lease's place at a name.
 func (q *call) release(space lease.Space, state string) *problem {
 	if q.v.lease == "" && q.v.given.has(pToken) && q.v.given.has(pReason) {
-		if _, p := q.name(); p != nil {
-			return p
-		}
-		return &problem{code: Forbidden, detail: "a release without the lease is forced: administrators only, and administrator calls are not available here"}
+		return q.forceRelease(space)
 	}
 	if q.v.given.has(pReason) || q.v.given.has(pImmediate) {
 		return invalid("reason", "reason and immediate belong to a forced release, which names the grant by token and gives no lease")

@@ -25,10 +25,18 @@ func (s *State) acquire(c *Command) Result {
 	if !r.explicit {
 		return Result{Code: LeaseMismatch, Param: "lease", Detail: "this lease belongs to another name; make one with POST /v1/leases to hold several"}
 	}
+	if c.Hold {
+		return notItsOwn()
+	}
 	if param := mismatchLease(c, &r); param != "" {
 		return mismatch(param)
 	}
 	return s.newcomer(c, k, &r)
+}
+
+// notItsOwn refuses a lease that its caller renews: what a connection holds ends with the connection.
+func notItsOwn() Result {
+	return Result{Code: LeaseMismatch, Param: "lease", Detail: "a hold needs a lease of its own, not one made with POST /v1/leases"}
 }
 
 // notAlive refuses an ID that cannot become a new lease: one that has ended, or one of sidelock's making that the
@@ -51,7 +59,7 @@ func (s *State) newcomer(c *Command, k nameKey, explicit *record) Result {
 		return s.refusal(&n)
 	}
 	p := place{space: c.Space, name: c.Name, owner: c.Owner, limit: c.Limit, minHold: c.MinHold, metadata: c.Metadata,
-		value: c.Value, via: s.nodeOf(c.Session), attempts: attach(nil, c.Attempt)}
+		value: c.Value, via: s.nodeOf(c.Session), attempts: attach(nil, c)}
 	if explicit != nil {
 		p.owner = explicit.owner
 	}
@@ -105,6 +113,9 @@ func tooMany(format string, limit any) Result {
 
 // repeat answers an acquire whose lease has its place already.
 func (s *State) repeat(c *Command, r record, p place) Result {
+	if c.Hold && r.explicit {
+		return notItsOwn()
+	}
 	if param := mismatchPlace(c, &r, &p); param != "" {
 		return mismatch(param)
 	}
@@ -112,8 +123,8 @@ func (s *State) repeat(c *Command, r record, p place) Result {
 		n := s.name(p.key())
 		return s.refusal(&n)
 	}
-	if with := attach(p.attempts, c.Attempt); len(with) != len(p.attempts) || c.Attempt != 0 {
-		p.attempts = with
+	if c.Attempt != 0 {
+		p.attempts, p.via = attach(p.attempts, c), s.nodeOf(c.Session)
 		s.places.Set(p.id, p)
 	}
 	if !r.explicit {
@@ -133,14 +144,30 @@ func termOf(r *record, space Space, holding bool) time.Duration {
 
 // attach adds an attempt to those of a place. The set, and not just the newest attempt, decides when nobody wants
 // the place any more: the log may order a caller's second attempt before its first.
-func attach(attempts []uint64, attempt uint64) []uint64 {
-	if attempt == 0 || slices.Contains(attempts, attempt) {
+func attach(attempts []attachment, c *Command) []attachment {
+	if c.Attempt == 0 {
 		return attempts
+	}
+	if i := attemptAt(attempts, c.Attempt); i >= 0 {
+		return answeredBy(attempts, i, c.Session)
 	}
 	if len(attempts) >= MaxAttempts {
 		attempts = attempts[1:]
 	}
-	return append(attempts[:len(attempts):len(attempts)], attempt)
+	return append(attempts[:len(attempts):len(attempts)], attachment{c.Session, c.Attempt})
+}
+
+func attemptAt(attempts []attachment, number uint64) int {
+	return slices.IndexFunc(attempts, func(a attachment) bool { return a.number == number })
+}
+
+// answeredBy notes the session that answers for an attempt now: a sidecar that was out of reach for long has a new one.
+func answeredBy(attempts []attachment, i int, session SessionID) []attachment {
+	if attempts[i].session != session {
+		attempts = slices.Clone(attempts)
+		attempts[i].session = session
+	}
+	return attempts
 }
 
 // report describes a lease and its place to whoever asked for it.
@@ -148,8 +175,7 @@ func (s *State) report(r *record, p *place) Result {
 	result := Result{Standing: p.standing(), Lease: r.id, Owner: p.owner, Token: p.token, Limit: p.limit, TTL: r.ttl,
 		Remaining: r.deadline.Sub(s.clock), MinHold: p.minHold, Value: p.value, Metadata: p.metadata}
 	if p.token == 0 {
-		n := s.name(p.key())
-		result.Position = slices.Index(n.queue, p.id) + 1
+		result.Position = s.position(p)
 	}
 	return result
 }

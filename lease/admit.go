@@ -98,7 +98,12 @@ func (s *State) unhold(p place, reason EndReason, why string, until Time) {
 	kind := endEvents[reason]
 	p.ended, p.why = reason, why
 	n := s.name(p.key())
-	n.remember(s.emit(kind, &p))
+	e := s.emit(kind, &p)
+	e.Held = s.elapsed(p.granted)
+	if r, ok := s.leases.Get(p.lease); ok {
+		e.Quiet = s.elapsed(r.renewed)
+	}
+	n.remember(e)
 	if until > s.clock {
 		p.until = until
 		s.places.Set(p.id, p)

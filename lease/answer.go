@@ -12,6 +12,8 @@ func (s *State) Answer(q Query) Answer {
 		s.answerNames(q, &answer)
 	case QueryLease:
 		s.answerLease(q, &answer)
+	case QueryHistory:
+		s.answerHistory(q, &answer)
 	default:
 		answer.Code = InvalidRequest
 	}
@@ -108,6 +110,25 @@ func (s *State) holders(n *name, most int) []Holder {
 	return list
 }
 
+func (s *State) answerHistory(q Query, answer *Answer) {
+	s.answerName(q, answer)
+	if answer.Code == OK {
+		n := s.name(nameKey{q.Space, q.Name})
+		answer.History, answer.Notable = s.pasts(n.history), s.pasts(n.notable)
+	}
+}
+
+func (s *State) pasts(list []past) []Past {
+	list = recent(list)
+	out := make([]Past, 0, len(list))
+	for i := range list {
+		p := &list[i]
+		out = append(out, Past{Kind: p.kind, Owner: p.owner, Token: p.token, Via: p.via, Ago: s.elapsed(p.at), Wall: p.wall,
+			Held: p.held, Quiet: p.quiet, Why: p.why})
+	}
+	return out
+}
+
 func (s *State) waiters(n *name) []Waiter {
 	shown := n.queue[:min(MaxShown, len(n.queue))]
 	list := make([]Waiter, 0, len(shown))
@@ -131,4 +152,10 @@ func (s *State) PlaceOf(space Space, key string, id ID) (Standing, bool) {
 		return Absent, true
 	}
 	return p.standing(), true
+}
+
+// IndexOf returns the log index of the last change of a name's holders, queue or value; 0 if it was never used or has been
+// forgotten.
+func (s *State) IndexOf(space Space, key string) uint64 {
+	return s.tables.name(nameKey{space, key}).index
 }

@@ -83,7 +83,7 @@ func (s *State) run(c *Command) Result {
 // emit records an event of a place, in the stream and in the name's history.
 func (s *State) emit(kind EventKind, p *place) *Event {
 	s.events = append(s.events, Event{Kind: kind, Space: p.space, Name: p.name, Lease: p.lease, Owner: p.owner,
-		Token: p.token, At: s.clock, Wall: s.wall, Reason: p.ended, Why: p.why})
+		Token: p.token, At: s.clock, Wall: s.wall, Via: p.via, Value: p.value, Reason: p.ended, Why: p.why})
 	return &s.events[len(s.events)-1]
 }
 

@@ -101,7 +101,7 @@ func TestInvalidCommandsChangeNothing(t *testing.T) {
 		{acquire("db", "a", func(c *Command) { c.Space = 9 }), InvalidRequest},
 		{renew("db", "a", value("\x07")), InvalidValue},
 		{force("db", 1, because(long)), InvalidReason},
-		{Command{Op: OpKeepAlive, Leases: make([]ID, MaxKeepAlive+1)}, InvalidRequest},
+		{Command{Op: OpKeepAlive, Renewals: make([]Renewal, MaxKeepAlive+1)}, InvalidRequest},
 		{onLease(OpRevokeLease, "white space"), InvalidLease},
 		{Command{Op: 99}, InvalidRequest},
 	} {

@@ -83,10 +83,15 @@ const (
 	hasToken
 	hasReason
 	hasImmediate
-	hasLeases
+	hasRenewals
 	hasNode
 	hasSettings
 	hasCancel
+	hasHold
+	hasTold
+	hasLeave
+	hasSidecar
+	hasBoot
 	allFields = 1<<iota - 1
 )
 
@@ -112,10 +117,15 @@ func (c *Command) fields() (f uint64) {
 	set(hasToken, c.Token != 0)
 	set(hasReason, c.Reason != "")
 	set(hasImmediate, c.Immediate)
-	set(hasLeases, len(c.Leases) > 0)
+	set(hasRenewals, len(c.Renewals) > 0)
 	set(hasNode, c.Node != "")
 	set(hasSettings, c.Settings != nil)
 	set(hasCancel, c.Cancel != 0)
+	set(hasHold, c.Hold)
+	set(hasTold, c.Told)
+	set(hasLeave, c.Leave)
+	set(hasSidecar, c.Sidecar != "")
+	set(hasBoot, c.Boot != 0)
 	return f
 }
 
@@ -144,10 +154,12 @@ func (w *encoder) command(c *Command) {
 	put(hasAttempt, func() { w.u(c.Attempt) })
 	put(hasToken, func() { w.u(uint64(c.Token)) })
 	put(hasReason, func() { w.str(c.Reason) })
-	put(hasLeases, func() { w.ids(c.Leases) })
+	put(hasRenewals, func() { w.renewals(c.Renewals) })
 	put(hasNode, func() { w.str(c.Node) })
 	put(hasSettings, func() { w.settings(c.Settings) })
 	put(hasCancel, func() { w.u(c.Cancel) })
+	put(hasSidecar, func() { w.str(c.Sidecar) })
+	put(hasBoot, func() { w.u(c.Boot) })
 }
 
 func (r *decoder) command(c *Command) {
@@ -175,30 +187,35 @@ func (r *decoder) command(c *Command) {
 	get(hasAttempt, func() { c.Attempt = r.u() })
 	get(hasToken, func() { c.Token = Token(r.u()) })
 	get(hasReason, func() { c.Reason = r.str() })
-	get(hasLeases, func() { c.Leases = r.ids() })
+	get(hasRenewals, func() { c.Renewals = r.renewals() })
 	get(hasNode, func() { c.Node = r.str() })
 	get(hasSettings, func() { c.Settings = r.settings() })
 	get(hasCancel, func() { c.Cancel = r.u() })
+	get(hasSidecar, func() { c.Sidecar = r.str() })
+	get(hasBoot, func() { c.Boot = r.u() })
 	c.Wait, c.Keep, c.Immediate = f&hasWait != 0, f&hasKeep != 0, f&hasImmediate != 0
+	c.Hold, c.Told, c.Leave = f&hasHold != 0, f&hasTold != 0, f&hasLeave != 0
 }
 
-func (w *encoder) ids(ids []ID) {
-	w.u(uint64(len(ids)))
-	for _, id := range ids {
-		w.str(string(id))
+func (w *encoder) renewals(list []Renewal) {
+	w.u(uint64(len(list)))
+	for i := range list {
+		w.str(string(list[i].Lease))
+		w.u(list[i].Attempt)
+		w.bool(list[i].Hold)
 	}
 }
 
-func (r *decoder) ids() []ID {
+func (r *decoder) renewals() []Renewal {
 	n := r.count()
 	if n == 0 {
 		return nil
 	}
-	ids := make([]ID, n)
-	for i := range ids {
-		ids[i] = ID(r.str())
+	list := make([]Renewal, n)
+	for i := range list {
+		list[i] = Renewal{ID(r.str()), r.u(), r.bool()}
 	}
-	return ids
+	return list
 }
 
 func (w *encoder) settings(s *Settings) {

@@ -48,6 +48,7 @@ func (w *encoder) result(res *Result) {
 	w.str(res.Detail)
 	w.u(uint64(res.Session))
 	w.d(res.Left)
+	w.keptList(res.Kept)
 }
 
 func (r *decoder) result() Result {
@@ -56,7 +57,33 @@ func (r *decoder) result() Result {
 		Value: r.str(), Metadata: r.pairs(), Position: int(r.u()), Places: r.placeList(), Reason: EndReason(r.byte()),
 		EndedAgo: r.d(), Why: r.str(), Holders: r.holderList(), QueueLength: int(r.u()), RetryAfter: r.d(),
 		Param: r.str(), Detail: r.str(), Session: SessionID(r.u()),
-		Left: r.d()}
+		Left: r.d(), Kept: r.keptList()}
+}
+
+func (w *encoder) keptList(list []Kept) {
+	w.u(uint64(len(list)))
+	for i := range list {
+		k := &list[i]
+		w.str(string(k.Code))
+		w.byte(byte(k.Standing))
+		w.u(uint64(k.Token))
+		w.d(k.Remaining)
+		w.u(uint64(k.Position))
+		w.byte(byte(k.Reason))
+		w.str(k.Why)
+	}
+}
+
+func (r *decoder) keptList() []Kept {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	list := make([]Kept, n)
+	for i := range list {
+		list[i] = Kept{Code(r.str()), Standing(r.byte()), Token(r.u()), r.d(), int(r.u()), EndReason(r.byte()), r.str()}
+	}
+	return list
 }
 
 func (w *encoder) placeList(list []Place) {
@@ -162,6 +189,8 @@ func AppendAnswer(b []byte, a *Answer) []byte {
 	w.byte(byte(a.Ended))
 	w.i(a.EndAgo)
 	w.str(a.Why)
+	w.pasts(a.History)
+	w.pasts(a.Notable)
 	return w.b
 }
 
@@ -181,7 +210,36 @@ func DecodeAnswer(b []byte) (Answer, error) {
 		a.Lease = &LeaseInfo{r.bool(), r.str(), r.d(), r.d(), r.pairs(), r.placeList()}
 	}
 	a.Ended, a.EndAgo, a.Why = EndReason(r.byte()), r.i(), r.str()
+	a.History, a.Notable = r.pasts(), r.pasts()
 	return a, r.end("answer")
+}
+
+func (w *encoder) pasts(list []Past) {
+	w.u(uint64(len(list)))
+	for i := range list {
+		p := &list[i]
+		w.byte(byte(p.Kind))
+		w.str(p.Owner)
+		w.u(uint64(p.Token))
+		w.str(p.Via)
+		w.d(p.Ago)
+		w.i(p.Wall)
+		w.d(p.Held)
+		w.d(p.Quiet)
+		w.str(p.Why)
+	}
+}
+
+func (r *decoder) pasts() []Past {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	list := make([]Past, n)
+	for i := range list {
+		list[i] = Past{EventKind(r.byte()), r.str(), Token(r.u()), r.str(), r.d(), r.i(), r.d(), r.d(), r.str()}
+	}
+	return list
 }
 
 func (w *encoder) info(in *Info) {

@@ -17,7 +17,7 @@ const (
 	OpRelease      Op = 8  // releases a lock, resigns, or leaves the queue
 	OpWithdraw     Op = 9  // detaches one attempt of an acquire that timed out or hung up
 	OpForceRelease Op = 10 // an administrator ends one named grant
-	OpKeepAlive    Op = 11 // a sidecar renews the leases of its waiting requests
+	OpKeepAlive    Op = 11 // a sidecar renews the leases that it answers for: of waiting requests and of holds
 )
 
 // Given says which optional parameters of an acquire the caller gave itself. Only those are compared in a repeat.
@@ -44,6 +44,15 @@ type Identity struct {
 	Low     uint64 // every command below has been answered or given up: its result may be forgotten
 }
 
+// Renewal is one lease of a KeepAlive.
+type Renewal struct {
+	Lease   ID
+	Attempt uint64 // of the request or hold on whose behalf it is renewed; 0 if it has none
+	// Hold renews the lease wherever it stands. Without it only a lock's waiter is renewed, so that a grant that nobody
+	// claims ends soon.
+	Hold bool
+}
+
 // Command is one request to the state machine. Which fields matter depends on Op; the others stay zero.
 // A Command is immutable once it has been proposed.
 type Command struct {
@@ -62,16 +71,21 @@ type Command struct {
 	Value    string // an election's
 
 	Wait    bool   // OpAcquire: stand in line if it cannot be granted at once
-	Attempt uint64 // OpAcquire, OpWithdraw: which attempt of the caller this is; random
+	Hold    bool   // OpAcquire: on behalf of a connection, which needs a lease of its own
+	Attempt uint64 // OpAcquire, OpWithdraw: which attempt of the caller this is; random. OpOpenSession: a nonce
 	Keep    bool   // OpWithdraw: a grant already made is kept and claimed, not given back
+	Told    bool   // OpWithdraw: the caller knew that it held, so this is an end like any other, and min_hold counts
+	Leave   bool   // OpWithdraw: the sidecar ends the attempt, not its caller: the place is not given up
 	Cancel  uint64 // OpWithdraw: sequence number of the acquire that its sidecar gave up; it must not run later
 
 	Token     Token  // OpRelease, OpForceRelease: the grant that is meant; OpBootstrap: the floor of tokens
 	Reason    string // OpForceRelease: why, for the former holder
 	Immediate bool   // OpForceRelease: free the name at once; unsafe
 
-	Leases   []ID      // OpKeepAlive
+	Renewals []Renewal // OpKeepAlive
 	Node     string    // OpOpenSession: name of the sidecar
+	Sidecar  string    // OpOpenSession: its identity, unique
+	Boot     uint64    // OpOpenSession: rises with each run of the sidecar; sessions of earlier runs are over
 	Settings *Settings // OpBootstrap
 }
 

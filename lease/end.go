@@ -87,7 +87,7 @@ func (s *State) forget() {
 
 // remember appends an event to a name's history, and to the apart list if it was no plain grant or release.
 func (n *name) remember(e *Event) {
-	p := past{kind: e.Kind, token: e.Token, owner: e.Owner, at: e.At, wall: e.Wall, why: e.Why}
+	p := past{kind: e.Kind, token: e.Token, owner: e.Owner, via: e.Via, at: e.At, wall: e.Wall, held: e.Held, quiet: e.Quiet, why: e.Why}
 	n.history = appendPast(n.history, p)
 	if e.Kind != EventGranted && e.Kind != EventReleased {
 		n.notable = appendPast(n.notable, p)

@@ -135,7 +135,7 @@ func FuzzApply(f *testing.F) {
 		{acquire("db", "a"), acquire("db", "b", wait, attempt(1)), release("db", "a"), withdraw("db", "b", 1, keep)},
 		{create("s"), acquire("db", "s"), release("db", "s", token(firstToken+1)), onLease(OpRenewLease, "s"), onLease(OpRevokeLease, "s")},
 		{campaign("e", "a", value("v")), campaign("e", "b"), renew("e", "a", election, value("w")), force("e", firstToken+1, immediate)},
-		{acquire("db", "a", minHold(time.Minute)), force("db", firstToken+1), acquire("db", "b", wait, limit(3)), {Op: OpKeepAlive, Leases: []ID{id("b")}}},
+		{acquire("db", "a", minHold(time.Minute)), force("db", firstToken+1), acquire("db", "b", wait, limit(3)), {Op: OpKeepAlive, Renewals: []Renewal{{Lease: id("b")}}}},
 	} {
 		e := Entry{Term: 1, Now: Time(time.Second), Wall: 5}
 		for i, c := range commands {

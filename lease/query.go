@@ -5,9 +5,10 @@ type QueryKind uint8
 
 // The kinds of queries.
 const (
-	QueryName  QueryKind = iota + 1 // one name: Info
-	QueryNames                      // names by prefix, sorted: Infos and Next
-	QueryLease                      // one lease: Lease
+	QueryName    QueryKind = iota + 1 // one name: Info
+	QueryNames                        // names by prefix, sorted: Infos and Next
+	QueryLease                        // one lease: Lease
+	QueryHistory                      // one name's past: Info, History and Notable
 )
 
 // Query is a question to the state. It changes nothing and costs no log entry.
@@ -33,4 +34,7 @@ type Answer struct {
 	Ended  EndReason // QueryLease with Code LeaseExpired
 	EndAgo int64     // ns
 	Why    string
+
+	History []Past // QueryHistory: the last HistoryLength events, oldest first
+	Notable []Past // QueryHistory: the same of those that were no plain grants and releases
 }

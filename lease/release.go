@@ -137,7 +137,7 @@ func (s *State) revokeLease(c *Command) Result {
 
 // withdraw detaches one attempt of an acquire. When nobody is left who wants the place, it is given up and the lease
 // forgotten, as if nothing had happened; a grant that was just made is given back, unless the caller is still there
-// (Keep), who then has it.
+// (Keep), who then has it. A holder who knew that it held (Told) has released.
 func (s *State) withdraw(c *Command) Result {
 	r, ok := s.leases.Get(c.Lease)
 	if !ok {
@@ -153,8 +153,8 @@ func (s *State) withdraw(c *Command) Result {
 		}
 		return s.report(&r, &p)
 	}
-	if slices.Contains(p.attempts, c.Attempt) {
-		s.detach(r, p, c.Attempt)
+	if i := attemptAt(p.attempts, c.Attempt); i >= 0 {
+		s.detach(r, p, i, c)
 	}
 	n := s.name(p.key())
 	refused := s.refusal(&n)
@@ -162,10 +162,21 @@ func (s *State) withdraw(c *Command) Result {
 	return refused
 }
 
-func (s *State) detach(r record, p place, attempt uint64) {
-	p.attempts = slices.DeleteFunc(slices.Clone(p.attempts), func(a uint64) bool { return a == attempt })
-	if len(p.attempts) > 0 {
+// detach takes an attempt from a place, and with it those that nobody answers for any more: of a sidecar that has been
+// restarted, or was not heard of for a session's time. (Otherwise a caller whose sidecar crashed, and who went on through
+// another, could not let go by hanging up.)
+func (s *State) detach(r record, p place, i int, c *Command) {
+	rest := slices.Delete(slices.Clone(p.attempts), i, i+1)
+	p.attempts = slices.DeleteFunc(rest, func(a attachment) bool {
+		_, alive := s.sessions.Get(a.session)
+		return !alive
+	})
+	if len(p.attempts) > 0 || c.Leave {
 		s.places.Set(p.id, p)
+		return
+	}
+	if p.standing() == Holding && c.Told && !r.explicit {
+		s.endLease(r, Disconnected, "")
 		return
 	}
 	// A grant given back never ran: its min_hold does not count.
@@ -188,20 +199,21 @@ func (s *State) forceRelease(c *Command) Result {
 		if p.until > 0 {
 			if c.Immediate {
 				s.freePlace(p.id, EventFreed)
+				return Result{Owner: p.owner, Token: p.token}
 			}
-			return Result{Owner: p.owner, Token: p.token}
+			return Result{Owner: p.owner, Token: p.token, Remaining: p.until.Sub(s.clock)}
 		}
 		r, _ := s.leases.Get(p.lease)
-		s.force(r, p, c.Reason, c.Immediate)
-		return Result{Owner: p.owner, Token: p.token, Remaining: r.deadline.Sub(s.clock)}
+		until := s.force(r, p, c.Reason, c.Immediate)
+		return Result{Owner: p.owner, Token: p.token, Remaining: max(0, until.Sub(s.clock))}
 	}
 	return Result{Code: StaleToken, Param: "token", Detail: "no present holder has this token"}
 }
 
-func (s *State) force(r record, p place, why string, immediate bool) {
+// force returns when the name will be free.
+func (s *State) force(r record, p place, why string, immediate bool) (until Time) {
 	r.places = without(r.places, p.id)
 	s.leases.Set(r.id, r)
-	var until Time
 	if !immediate {
 		until = max(r.deadline, p.granted.Add(p.minHold))
 	}
@@ -210,4 +222,5 @@ func (s *State) force(r record, p place, why string, immediate bool) {
 		s.rememberEnd(&r, &p, Forced, why)
 		s.dropLease(&r)
 	}
+	return until
 }

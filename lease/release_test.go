@@ -184,7 +184,7 @@ func TestForcedReleaseFreesAtTheOldDeadline(t *testing.T) {
 	r.do(acquire("db", "b", wait))
 	r.want(r.do(force("db", grant.Token+5)), StaleToken)
 	r.later(4 * time.Second)
-	r.do(Command{Op: OpKeepAlive, Leases: []ID{id("b")}})
+	r.do(Command{Op: OpKeepAlive, Renewals: []Renewal{{Lease: id("b")}}})
 	r.want(r.do(force("db", grant.Token, because("stuck"))), OK)
 	got := r.want(r.do(renew("db", "a")), LeaseExpired)
 	if got.Reason != Forced || got.Why != "stuck" {

@@ -66,19 +66,44 @@ func (s *State) lingering(id ID, c *Command) (place, bool) {
 	return place{}, false
 }
 
-// keepAlive renews the leases of a sidecar's waiting requests, and none that a caller renews itself. Leases that
-// have ended meanwhile, or hold, are passed over: the sidecar hears of both in other ways.
+// keepAlive renews the leases that a sidecar answers for, and none that a caller renews itself; it tells of each what has
+// become of it.
 func (s *State) keepAlive(c *Command) Result {
-	for _, id := range c.Leases {
-		r, ok := s.leases.Get(id)
-		if !ok || r.explicit || len(r.places) != 1 {
-			continue
-		}
-		if p, _ := s.places.Get(r.places[0]); p.space == Locks && p.standing() == Waiting {
-			s.prolong(&r, termOf(&r, Locks, false))
-		}
+	list := make([]Kept, len(c.Renewals))
+	for i := range c.Renewals {
+		list[i] = s.keepOne(&c.Renewals[i], c.Session)
 	}
-	return Result{}
+	return Result{Kept: list}
+}
+
+func (s *State) keepOne(k *Renewal, session SessionID) Kept {
+	r, ok := s.leases.Get(k.Lease)
+	if !ok {
+		over := s.over(k.Lease)
+		return Kept{Code: over.Code, Reason: over.Reason, Why: over.Why}
+	}
+	if r.explicit {
+		return Kept{Code: LeaseMismatch}
+	}
+	p, _ := s.places.Get(r.places[0])
+	if at := attemptAt(p.attempts, k.Attempt); at >= 0 && p.attempts[at].session != session {
+		p.attempts = answeredBy(p.attempts, at, session)
+		s.places.Set(p.id, p)
+	}
+	if k.Hold || p.space == Locks && p.standing() == Waiting {
+		s.prolong(&r, termOf(&r, p.space, p.standing() == Holding))
+	}
+	kept := Kept{Standing: p.standing(), Token: p.token, Remaining: r.deadline.Sub(s.clock)}
+	if kept.Standing == Waiting {
+		kept.Position = s.position(&p)
+	}
+	return kept
+}
+
+// position is a waiter's place in the queue, from 1.
+func (s *State) position(p *place) int {
+	n := s.name(p.key())
+	return slices.Index(n.queue, p.id) + 1
 }
 
 // prolong renews a lease: it ends d from now. A deadline never moves back but for a waiting lease's, which was
@@ -156,8 +181,7 @@ func (s *State) placesOf(r *record) []Place {
 		p, _ := s.places.Get(id)
 		pl := Place{Space: p.space, Name: p.name, Standing: p.standing(), Token: p.token}
 		if p.token == 0 {
-			n := s.name(p.key())
-			pl.Position = slices.Index(n.queue, id) + 1
+			pl.Position = s.position(&p)
 		}
 		list = append(list, pl)
 	}

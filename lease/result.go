@@ -37,6 +37,18 @@ type Result struct {
 	Session SessionID // OpOpenSession
 
 	Left time.Duration // OpRenew, OpRenewLease: what was left of the lease before it was renewed
+	Kept []Kept        // OpKeepAlive: one for each renewal, in order
+}
+
+// Kept is what became of one renewal of a KeepAlive.
+type Kept struct {
+	Code      Code // OK, LeaseExpired, or LeaseMismatch for a lease that is its caller's to renew
+	Standing  Standing
+	Token     Token
+	Remaining time.Duration // until the lease's deadline
+	Position  int           // in the queue, from 1
+	Reason    EndReason     // of a lease that has ended
+	Why       string
 }
 
 // Holder describes a lease that holds a name, as others may see it. Lease IDs are never shown.
@@ -72,6 +84,19 @@ type Place struct {
 	Standing Standing
 	Token    Token
 	Position int
+}
+
+// Past is a remembered event of a name.
+type Past struct {
+	Kind  EventKind
+	Owner string
+	Token Token
+	Via   string        // the sidecar it came through
+	Ago   time.Duration // in cluster time
+	Wall  int64         // Unix microseconds
+	Held  time.Duration // of a holder's end: since its grant
+	Quiet time.Duration // of a holder's end: since its lease was last renewed
+	Why   string        // the reason given with a forced release
 }
 
 // Info is the state of one name.
@@ -115,6 +140,9 @@ const (
 
 var eventNames = [...]string{"", "granted", "released", "expired", "revoked", "disconnected", "forced", "queued", "left", "value_changed", "freed"}
 
+// EventNames lists every kind of event, as it is spelled in answers.
+func EventNames() []string { return append([]string(nil), eventNames[1:]...) }
+
 func (k EventKind) String() string {
 	if int(k) < len(eventNames) {
 		return eventNames[k]
@@ -132,8 +160,12 @@ type Event struct {
 	Token  Token
 	At     Time
 	Wall   int64
+	Via    string        // the sidecar it came through
+	Value  string        // of an election's candidate
 	Reason EndReason     // of the lease's end, for EventLeft and the ends
 	Late   time.Duration // EventExpired: applied this long after the deadline
 	Waited time.Duration // EventGranted: time spent in the queue
+	Held   time.Duration // of a holder's end: since its grant
+	Quiet  time.Duration // of a holder's end: since its lease was last renewed
 	Why    string
 }

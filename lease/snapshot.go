@@ -10,7 +10,7 @@ import (
 )
 
 // snapshotMagic begins every snapshot; its last byte is the version of the format.
-const snapshotMagic = "sidelock-state\x00\x01"
+const snapshotMagic = "sidelock-state\x00\x02"
 
 // maxRecord bounds one record of a snapshot, against corrupt lengths.
 const maxRecord = 64 << 20
@@ -86,6 +86,12 @@ func (w *recordWriter) record(kind byte, fill func(*encoder)) {
 	w.n += int64(size + len(w.scratch.b))
 }
 
+// Answer answers a query from the state as it was.
+func (s Snapshot) Answer(q Query) Answer {
+	then := State{head: s.head, tables: s.tables}
+	return then.Answer(q)
+}
+
 // records passes every record to put, in order. What can be derived is left out: deadlines, the order of ends, counts.
 func (s Snapshot) records(put func(kind byte, fill func(*encoder))) {
 	put(recHead, func(e *encoder) { e.head(&s.head) })
@@ -142,8 +148,11 @@ func Restore(src io.Reader) (*State, error) {
 	if string(magic[:len(magic)-1]) != snapshotMagic[:len(snapshotMagic)-1] {
 		return nil, fmt.Errorf("read snapshot: not a snapshot of sidelock: %w", ErrCorrupt)
 	}
-	if magic[len(magic)-1] != snapshotMagic[len(snapshotMagic)-1] {
-		return nil, fmt.Errorf("read snapshot: format %d: %w", magic[len(magic)-1], ErrNewer)
+	switch have, want := magic[len(magic)-1], byte(snapshotMagic[len(snapshotMagic)-1]); {
+	case have > want:
+		return nil, fmt.Errorf("read snapshot: format %d: %w", have, ErrNewer)
+	case have < want:
+		return nil, fmt.Errorf("read snapshot: format %d is from before the first release and is not read any more; start with an empty data directory: %w", have, ErrCorrupt)
 	}
 	sum.Write(magic)
 	b := builder{s: New(), sum: sum}

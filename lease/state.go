@@ -89,11 +89,17 @@ type place struct {
 	queued   Time
 	granted  Time // meaningful where token > 0
 	wall     int64
-	token    Token    // 0: waiting
-	attempts []uint64 // of callers, that have not withdrawn; oldest first
-	until    Time     // >0: the holder has ended, the place is free at that time
+	token    Token        // 0: waiting
+	attempts []attachment // of callers, that have not withdrawn; oldest first
+	until    Time         // >0: the holder has ended, the place is free at that time
 	ended    EndReason
 	why      string
+}
+
+// attachment is one try of a caller to have a place, through one run of one sidecar.
+type attachment struct {
+	session SessionID // of the sidecar that answers for it; when that is over nobody does
+	number  uint64
 }
 
 func (p *place) standing() Standing {
@@ -129,8 +135,11 @@ type past struct {
 	kind  EventKind
 	token Token
 	owner string
+	via   string
 	at    Time
 	wall  int64
+	held  time.Duration
+	quiet time.Duration
 	why   string
 }
 

@@ -41,7 +41,7 @@ func TestExpiredWaiterIsNeverGranted(t *testing.T) {
 	r.do(acquire("db", "b", wait, ttl(9*time.Second)))
 	r.do(acquire("db", "c", wait, ttl(time.Hour)))
 	r.later(5 * time.Second)
-	r.do(Command{Op: OpKeepAlive, Leases: []ID{id("c")}})
+	r.do(Command{Op: OpKeepAlive, Renewals: []Renewal{{Lease: id("c")}}})
 	r.pass(4 * time.Second) // a ended at 8 s, b at 10 s; c lives until 16 s
 	r.wantHolders("db", "c")
 	for _, e := range r.events {
@@ -75,7 +75,7 @@ func TestWaitingImplicitLeaseLivesAtMostTheWaitingTTL(t *testing.T) {
 		t.Fatalf("waits with %v", got.Remaining)
 	}
 	r.later(2 * time.Second)
-	r.do(Command{Op: OpKeepAlive, Leases: []ID{id("b"), id("c"), id("nobody")}})
+	r.do(Command{Op: OpKeepAlive, Renewals: []Renewal{{Lease: id("b")}, {Lease: id("c")}, {Lease: id("nobody")}}})
 	r.wantQueue("db", "b")
 	r.pass(WaitingTTL - 1)
 	r.wantQueue("db", "b")
@@ -109,7 +109,7 @@ func TestKeepAliveRenewsNothingThatItsCallerRenews(t *testing.T) {
 	r.do(campaign("e", "leader", ttl(5*time.Second)))
 	r.do(campaign("e", "standby", ttl(5*time.Second)))
 	r.later(3 * time.Second)
-	r.do(Command{Op: OpKeepAlive, Leases: []ID{id("explicit"), id("holder"), id("leader"), id("standby")}})
+	r.do(Command{Op: OpKeepAlive, Renewals: []Renewal{{Lease: id("explicit")}, {Lease: id("holder")}, {Lease: id("leader")}, {Lease: id("standby")}}})
 	r.pass(2 * time.Second)
 	if n := r.s.Counts().Leases; n != 0 {
 		t.Fatalf("%d leases were kept alive", n)

@@ -38,7 +38,7 @@ type twinPlace struct {
 	minHold  time.Duration
 	metadata []Pair
 	value    string
-	attempts []uint64
+	attempts []attachment
 	token    Token
 	granted  Time
 	until    Time // the holder has ended, its place is taken until then
@@ -56,6 +56,8 @@ type twinEnd struct {
 
 type twinSession struct {
 	id      SessionID
+	from    string
+	boot    uint64
 	low     uint64
 	used    Time
 	answers map[uint64]Result
@@ -283,8 +285,14 @@ func (w *twin) renew(l *twinLease) {
 // do runs one command, once.
 func (w *twin) do(c Command) Result {
 	if c.Op == OpOpenSession {
+		for _, s := range w.sessions {
+			if c.Sidecar != "" && s.from == c.Sidecar && s.boot > c.Boot {
+				return Result{Code: StaleCommand}
+			}
+		}
+		w.sessions = slices.DeleteFunc(w.sessions, func(s *twinSession) bool { return c.Sidecar != "" && s.from == c.Sidecar && s.boot < c.Boot })
 		w.opened++
-		w.sessions = append(w.sessions, &twinSession{id: w.opened, used: w.clock, answers: map[uint64]Result{}})
+		w.sessions = append(w.sessions, &twinSession{id: w.opened, from: c.Sidecar, boot: c.Boot, used: w.clock, answers: map[uint64]Result{}})
 		return Result{Session: w.opened}
 	}
 	i := slices.IndexFunc(w.sessions, func(s *twinSession) bool { return s.id == c.Session })
@@ -320,14 +328,7 @@ func (w *twin) run(c *Command) Result {
 	case OpRelease:
 		return w.release(c, k)
 	case OpKeepAlive:
-		for _, id := range c.Leases {
-			if l := w.lease(id); l != nil && !l.explicit {
-				if p := w.of(l)[0]; p.token == 0 && p.at.space == Locks {
-					w.renew(l)
-				}
-			}
-		}
-		return Result{}
+		return w.keepAlive(c)
 	}
 	l := w.lease(c.Lease)
 	if l == nil {
@@ -360,6 +361,35 @@ func (w *twin) run(c *Command) Result {
 		return w.withdraw(c, l, k)
 	}
 	panic("the twin knows no such operation")
+}
+
+func (w *twin) keepAlive(c *Command) (out Result) {
+	for _, k := range c.Renewals {
+		l := w.lease(k.Lease)
+		if l == nil || l.explicit {
+			over := w.over(k.Lease)
+			if l != nil {
+				over = Result{Code: LeaseMismatch}
+			}
+			out.Kept = append(out.Kept, Kept{Code: over.Code, Reason: over.Reason, Why: over.Why})
+			continue
+		}
+		p := w.of(l)[0]
+		if i := attemptAt(p.attempts, k.Attempt); i >= 0 {
+			p.attempts[i].session = c.Session
+		}
+		if k.Hold || p.token == 0 && p.at.space == Locks {
+			w.renew(l)
+		}
+		r := w.report(l, p)
+		out.Kept = append(out.Kept, Kept{Standing: r.Standing, Token: r.Token, Remaining: r.Remaining, Position: r.Position})
+	}
+	return out
+}
+
+// heard tells whether the sidecar behind a session still is one.
+func (w *twin) heard(id SessionID) bool {
+	return slices.ContainsFunc(w.sessions, func(s *twinSession) bool { return s.id == id })
 }
 
 func (w *twin) elsewhere(l *twinLease, k nameKey, t Token) Result {
@@ -413,7 +443,7 @@ func (w *twin) acquire(c *Command, k nameKey) Result {
 		if p := w.place(l, k); p != nil {
 			return w.again(c, l, p)
 		}
-		if !l.explicit || differs(c, l) {
+		if !l.explicit || c.Hold || differs(c, l) {
 			return Result{Code: LeaseMismatch}
 		}
 	}
@@ -429,7 +459,7 @@ func (w *twin) acquire(c *Command, k nameKey) Result {
 	}
 	p := &twinPlace{at: k, lease: c.Lease, limit: c.Limit, minHold: c.MinHold, metadata: c.Metadata, value: c.Value}
 	if c.Attempt != 0 {
-		p.attempts = []uint64{c.Attempt}
+		p.attempts = []attachment{{c.Session, c.Attempt}}
 	}
 	w.places = append(w.places, p)
 	if now {
@@ -448,15 +478,17 @@ func (w *twin) acquire(c *Command, k nameKey) Result {
 // again is an acquire by a lease that has its place.
 func (w *twin) again(c *Command, l *twinLease, p *twinPlace) Result {
 	g := c.Given
-	if differs(c, l) || g&GivenLimit != 0 && c.Limit != p.limit || g&GivenMinHold != 0 && c.MinHold != p.minHold ||
+	if c.Hold && l.explicit || differs(c, l) || g&GivenLimit != 0 && c.Limit != p.limit || g&GivenMinHold != 0 && c.MinHold != p.minHold ||
 		g&GivenMetadata != 0 && !slices.Equal(c.Metadata, p.metadata) || g&GivenValue != 0 && c.Value != p.value {
 		return Result{Code: LeaseMismatch}
 	}
 	if p.token == 0 && !c.Wait {
 		return w.refused(p.at)
 	}
-	if c.Attempt != 0 && !slices.Contains(p.attempts, c.Attempt) {
-		p.attempts = append(p.attempts, c.Attempt)
+	if i := attemptAt(p.attempts, c.Attempt); i >= 0 {
+		p.attempts[i].session = c.Session
+	} else if c.Attempt != 0 {
+		p.attempts = append(p.attempts, attachment{c.Session, c.Attempt})
 	}
 	if !l.explicit {
 		w.renew(l)
@@ -531,9 +563,14 @@ func (w *twin) withdraw(c *Command, l *twinLease, k nameKey) Result {
 		}
 		return w.report(l, p)
 	}
-	if i := slices.Index(p.attempts, c.Attempt); i >= 0 {
+	if i := attemptAt(p.attempts, c.Attempt); i >= 0 {
 		p.attempts = slices.Delete(p.attempts, i, i+1)
-		if len(p.attempts) == 0 {
+		p.attempts = slices.DeleteFunc(p.attempts, func(a attachment) bool { return !w.heard(a.session) })
+		switch {
+		case len(p.attempts) > 0 || c.Leave:
+		case c.Told && p.token > 0 && !l.explicit:
+			w.end(l, Disconnected, "")
+		default:
 			w.drop(p)
 			if !l.explicit {
 				w.remove(l)
@@ -553,15 +590,16 @@ func (w *twin) force(c *Command, k nameKey) Result {
 		if p.until > 0 {
 			if c.Immediate {
 				w.drop(p)
+				return Result{Token: p.token}
 			}
-			return Result{Token: p.token}
+			return Result{Token: p.token, Remaining: p.until.Sub(w.clock)}
 		}
 		l := w.lease(p.lease)
 		until := max(l.deadline, p.granted.Add(p.minHold))
 		if c.Immediate {
 			until = 0
 		}
-		out := Result{Token: p.token, Remaining: l.deadline.Sub(w.clock)}
+		out := Result{Token: p.token, Remaining: max(0, until.Sub(w.clock))}
 		w.vacate(p, Forced, c.Reason, until)
 		if !l.explicit {
 			w.ends = append(w.ends, twinEnd{id: l.id, reason: Forced, why: c.Reason, when: w.clock, at: k})

@@ -151,7 +151,7 @@ func (c *Command) validate(set *Settings) *Fault {
 	case OpRenewLease, OpRevokeLease:
 		return ValidLeaseID(c.Lease)
 	case OpKeepAlive:
-		if len(c.Leases) > MaxKeepAlive {
+		if len(c.Renewals) > MaxKeepAlive {
 			return &Fault{InvalidRequest, "leases", fmt.Sprintf("at most %d leases in one command", MaxKeepAlive)}
 		}
 	}

@@ -23,7 +23,7 @@ func (n *Node) Acquire(ctx context.Context, c lease.Command, wait time.Duration)
 		out.Created = true // the command that found the grant did not make it; this request did
 	}
 	if hungUp(ctx) {
-		n.takeBack(w)
+		n.takeBack(w, w.withdrawal())
 	}
 	return out, err
 }
@@ -36,7 +36,7 @@ type waiting struct {
 	node    *Node
 	command lease.Command
 	at      spot
-	until   time.Time
+	until   time.Time      // when it leaves the line; zero: never
 	last    lease.Identity // of the last acquire carried
 	stood   bool           // in line, once
 }
@@ -50,9 +50,10 @@ func (w *waiting) run(ctx context.Context) (Outcome, error) {
 			return out, w.honest(err)
 		}
 		if !w.stood {
-			n.keeper.add(w.at.lease, out.TTL)
-			defer n.keeper.remove(w.at.lease)
 			w.stood = true
+			k := newKept(lease.Renewal{Lease: w.at.lease, Attempt: w.command.Attempt}, out.TTL, nil)
+			n.keeper.add(k)
+			defer n.keeper.drop(k)
 		}
 		switch w.await(ctx) {
 		case timedOut:
@@ -94,30 +95,18 @@ const (
 // through the log, and claims a grant with the full TTL.
 func (w *waiting) await(ctx context.Context) seen {
 	n := w.node
-	wake := make(chan struct{}, 1)
-	ring := func() {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	}
-	local := n.machine.watch.add(w.at, ring)
-	defer n.machine.watch.remove(local)
-	if n.reigning() != nil {
-		if !n.waitsAt(w.at) {
-			return changed
-		}
-	} else if l, err := n.leaderLink(); err == nil {
-		defer l.watch(w.at, ring)()
-	} else {
-		ring() // nobody to ask: the acquire waits for a Raft leader
-	}
+	wake := newBell()
+	defer n.watch(interest{spot: w.at, standing: lease.Waiting}, wake.ring)()
 	timer := time.NewTimer(time.Until(w.until))
 	defer timer.Stop()
+	over := timer.C
+	if w.until.IsZero() {
+		over = nil
+	}
 	select {
 	case <-wake:
 		return changed
-	case <-timer.C:
+	case <-over:
 		return timedOut
 	case <-n.noWaits:
 		return stopping
@@ -133,37 +122,30 @@ func (w *waiting) await(ctx context.Context) seen {
 func (w *waiting) giveUp(ctx context.Context) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTimeout)
 	defer cancel()
-	out, _, err := w.node.carry(ctx, errand{command: w.withdrawal(true), cancels: w.last})
+	c := w.withdrawal()
+	c.Keep = true
+	out, _, err := w.node.carry(ctx, errand{command: c, cancels: w.last})
 	if err == nil && out.Code == lease.LeaseExpired && out.Reason == lease.NotEnded {
 		out.Code = lease.WaitTimeout // it never came into the queue
 	}
 	return out, err
 }
 
-func (w *waiting) withdrawal(keep bool) lease.Command {
-	return lease.Command{Op: lease.OpWithdraw, Space: w.at.space, Name: w.at.name, Lease: w.at.lease,
-		Attempt: w.command.Attempt, Keep: keep}
+// withdrawal is the command that ends this attempt.
+func (w *waiting) withdrawal() lease.Command {
+	return lease.Command{Op: lease.OpWithdraw, Space: w.at.space, Name: w.at.name, Lease: w.at.lease, Attempt: w.command.Attempt}
 }
 
-// takeBack withdraws the attempt of a caller that hung up.
-func (n *Node) takeBack(w *waiting) {
+// takeBack withdraws, in the background, the attempt of a caller that hung up.
+func (n *Node) takeBack(w *waiting, withdrawal lease.Command) {
 	if w.last == (lease.Identity{}) {
 		return // nothing was ever sent
 	}
 	n.beside(func() {
 		ctx, cancel := context.WithTimeout(n.ctx, withdrawTimeout)
 		defer cancel()
-		if _, _, err := n.carry(ctx, errand{command: w.withdrawal(false), cancels: w.last}); err != nil {
-			n.log.Warn("could not take back what a caller no longer waits for; its lease runs out", "lock", w.at.name, "err", err)
+		if _, _, err := n.carry(ctx, errand{command: withdrawal, cancels: w.last}); err != nil {
+			n.log.Warn("could not take back what a caller has let go of; its lease runs out", "name", w.at.name, "err", err)
 		}
 	})
-}
-
-// waitsAt tells whether a lease still stands in line, as this node's state has it.
-func (n *Node) waitsAt(at spot) (waits bool) {
-	n.machine.read(func(s *lease.State) {
-		standing, alive := s.PlaceOf(at.space, at.name, at.lease)
-		waits = alive && standing == lease.Waiting
-	})
-	return waits
 }

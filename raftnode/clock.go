@@ -48,11 +48,11 @@ func (s *stamper) stamp() lease.Time {
 // margin is kept from what is told to a holder: for rounding, scheduling and clock rates.
 func margin(ttl time.Duration) time.Duration { return max(5*time.Millisecond, ttl/500) }
 
-// validFor is how long a lease may be relied upon, now: remaining is what the state machine had left when it applied
-// the command, and that was after the command had been sent.
-func validFor(remaining, ttl, sent, now time.Duration) time.Duration {
+// safeUntil is when a lease must no longer be relied upon, by the boot clock: remaining is what the state machine had left
+// when it applied the command, and that was after the command had been sent. It is 0 where no lease is alive.
+func safeUntil(remaining, ttl, sent time.Duration) time.Duration {
 	if remaining <= 0 {
 		return 0
 	}
-	return max(0, remaining-(now-sent)-margin(ttl))
+	return sent + remaining - margin(ttl)
 }

@@ -81,7 +81,7 @@ func TestValidForCountsFromTheSendAndKeepsAMargin(t *testing.T) {
 		{0, 15 * s, 0, 0, 0},
 		{-1, 15 * s, 0, 0, 0},
 	} {
-		if got := validFor(c.remaining, c.ttl, c.sent, c.now); got != c.want {
+		if got := max(0, safeUntil(c.remaining, c.ttl, c.sent)-c.now); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}

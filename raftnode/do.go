@@ -31,6 +31,7 @@ type errand struct {
 func (n *Node) carry(ctx context.Context, e errand) (Outcome, lease.Identity, error) {
 	c := e.command
 	sent := n.deps.Clock.Boot()
+	n.leads.letGo(&c, sent)
 	try := attempt{node: n, patient: e.patient || vital(c.Op)}
 	for {
 		id, err := n.session.begin(ctx, n.openSession)
@@ -57,15 +58,21 @@ func (n *Node) carry(ctx context.Context, e errand) (Outcome, lease.Identity, er
 		case res.Code == lease.StaleCommand:
 			return Outcome{}, id, try.unknown(errors.New("the answer has been forgotten"))
 		}
-		return n.outcome(res, sent), id, nil
+		out := n.outcome(res, sent)
+		n.leads.learn(&c, &out, n.deps.Clock.Boot())
+		return out, id, nil
 	}
 }
 
 // outcome adds what this sidecar knows: when it first sent the command.
 func (n *Node) outcome(res lease.Result, sent time.Duration) Outcome {
-	out := Outcome{Result: res, ValidFor: validFor(res.Remaining, res.TTL, sent, n.deps.Clock.Boot())}
+	out := Outcome{Result: res, sent: sent, until: safeUntil(res.Remaining, res.TTL, sent)}
+	out.ValidFor = n.validFor(out.until)
 	return out
 }
+
+// validFor is what is left until a safe deadline.
+func (n *Node) validFor(until time.Duration) time.Duration { return max(0, until-n.deps.Clock.Boot()) }
 
 // attempt repeats one command until it has a result.
 type attempt struct {
@@ -143,7 +150,7 @@ func (a *attempt) unknown(err error) error {
 // openSession makes a session of this sidecar. Doubled, it leaves one behind that ends by itself.
 func (n *Node) openSession(ctx context.Context) (lease.SessionID, error) {
 	try := attempt{node: n, patient: true}
-	res, err := try.until(ctx, &lease.Command{Op: lease.OpOpenSession, Node: n.cfg.Name, Attempt: n.session.draw()})
+	res, err := try.until(ctx, &lease.Command{Op: lease.OpOpenSession, Node: n.cfg.Name, Sidecar: string(n.id), Boot: n.dir.Boot(), Attempt: n.session.draw()})
 	if err != nil {
 		var made *Error
 		if errors.As(err, &made) && made.Code == OutcomeUnknown {

@@ -189,8 +189,8 @@ func refusal(kind byte, payload []byte) error {
 
 // watch calls wake once when something may have happened at a spot, be it that the connection failed. The returned
 // function takes it back.
-func (l *link) watch(at spot, wake func()) (stop func()) {
-	call, err := l.call(frameWatch, encodeSpot(at), func(byte, []byte, error) { wake() })
+func (l *link) watch(i interest, wake func()) (stop func()) {
+	call, err := l.call(frameWatch, encodeInterest(i), func(byte, []byte, error) { wake() })
 	if err != nil {
 		wake()
 		return func() {}

@@ -137,19 +137,18 @@ func (c *caller) query(call uint64, payload []byte) {
 
 // watch registers first and looks second, so that nothing between is missed.
 func (c *caller) watch(call uint64, payload []byte) {
-	if len(payload) < 2 || len(payload) < 2+int(payload[1]) {
-		c.out.send(call, frameNothing, []byte("a watch that is cut short"))
+	i, ok := decodeInterest(payload)
+	if !ok {
+		c.out.send(call, frameNothing, []byte("a watch that is not understood"))
 		return
 	}
-	name := 2 + int(payload[1])
-	at := spot{lease.Space(payload[0]), string(payload[2:name]), lease.ID(payload[name:])}
 	c.mu.Lock() // held over add: it may be woken at once, and must then find itself in the table
-	c.watches[call] = c.node.machine.watch.add(at, func() {
+	c.watches[call] = c.node.machine.watch.add(i, func() {
 		c.forget(call)
 		c.out.send(call, frameWoken, nil)
 	})
 	c.mu.Unlock()
-	if c.node.reigning() == nil || !c.node.waitsAt(at) {
+	if c.node.reigning() == nil || c.node.outdated(i) {
 		c.unwatch(call)
 		c.out.send(call, frameWoken, nil)
 	}

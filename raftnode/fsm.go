@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/sidelock/sidelock/lease"
@@ -26,6 +27,9 @@ type machine struct {
 	trim     func(keep uint64) // before a snapshot; nil: not at all
 
 	watch    *watchers
+	feed     feed
+	leads    *leads
+	boot     func() time.Duration // the boot clock
 	recorder Recorder
 	fatal    func(error)
 	spy      spy
@@ -39,8 +43,8 @@ type spy struct {
 
 var _ raft.FSM = (*machine)(nil)
 
-func newMachine(rec Recorder, fatal func(error)) *machine {
-	return &machine{state: lease.New(), watch: newWatchers(), recorder: rec, fatal: fatal}
+func newMachine(rec Recorder, clock Clock, fatal func(error)) *machine {
+	return &machine{state: lease.New(), watch: newWatchers(), leads: newLeads(), boot: clock.Boot, recorder: rec, fatal: fatal}
 }
 
 // Apply applies one entry and returns its []lease.Result, nil if the entry was ignored, or an error.
@@ -61,7 +65,9 @@ func (m *machine) Apply(l *raft.Log) any {
 	if m.spy.applied != nil {
 		m.spy.applied(l, m.state)
 	}
+	m.feed.add(l.Index, events)
 	m.mu.Unlock()
+	m.leads.happened(events, m.boot())
 	m.watch.wake(events)
 	if m.leading.Load() == l.Term { // each event is counted on one node, once
 		m.record(events)
@@ -141,6 +147,8 @@ func (m *machine) Restore(src io.ReadCloser) error {
 	m.mu.Lock()
 	m.state = state
 	m.publish()
+	m.feed.restart(state.Index())
+	m.leads.replaced(state, m.boot())
 	if m.spy.restored != nil {
 		m.spy.restored(m.state)
 	}

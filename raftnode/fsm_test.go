@@ -10,7 +10,7 @@ import (
 
 func TestReplicaThatCannotApplyAnEntryAppliesNothingMore(t *testing.T) {
 	fatal := 0
-	m := newMachine(noRecorder{}, func(error) { fatal++ })
+	m := newMachine(noRecorder{}, SystemClock{}, func(error) { fatal++ })
 	settings := lease.DefaultSettings()
 	entry := func(index uint64, now lease.Time) *raft.Log {
 		e := lease.Entry{Term: 1, Now: now, Commands: []lease.Command{{Op: lease.OpBootstrap, Settings: &settings, Token: lease.Token(index)}}}

@@ -436,7 +436,7 @@ func (v *verdict) story(id lease.ID) string {
 	for _, i := range slices.Sorted(maps.Keys(v.tale.entries)) {
 		e := v.tale.entries[i]
 		for k, res := range v.tale.results[i] {
-			if c := e.Commands[k]; c.Lease == id || slices.Contains(c.Leases, id) {
+			if c := e.Commands[k]; c.Lease == id || slices.ContainsFunc(c.Renewals, func(r lease.Renewal) bool { return r.Lease == id }) {
 				fmt.Fprintf(&s, "  log %d at %s, term %d now %v: op %d session %d seq %d attempt %d cancel %d keep %v: %q standing %d remaining %v\n", i, clock(v.tale.at[i]), e.Term,
 					time.Duration(e.Now), c.Op, c.Session, c.Seq, c.Attempt, c.Cancel, c.Keep, res.Code, res.Standing, res.Remaining)
 			}

@@ -31,6 +31,7 @@ type Node struct {
 	machine   *machine
 	session   session
 	keeper    *keeper
+	leads     *leads
 	advertise atomic.Pointer[string] // host:port told to peers; known once the peer port is open
 
 	// Set once, before joined.
@@ -75,9 +76,9 @@ func Open(cfg Config, deps Deps) (*Node, error) {
 	n := &Node{cfg: cfg, deps: deps, log: deps.Logger, started: time.Now(), leaderSeen: make(chan struct{}, 1), lost: make(chan struct{}, 1), raftDown: make(chan struct{}), noWaits: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.raftLog = newRaftLogger(n.log)
-	n.machine = newMachine(deps.Recorder, deps.Fatal)
+	n.machine = newMachine(deps.Recorder, deps.Clock, deps.Fatal)
 	n.machine.spy = deps.spy
-	n.keeper = newKeeper(n)
+	n.keeper, n.leads = newKeeper(n), n.machine.leads
 	if err := n.open(); err != nil {
 		n.cancel()
 		return nil, errors.Join(err, n.release())
@@ -276,12 +277,14 @@ func (n *Node) Close(ctx context.Context) error {
 }
 
 // beside runs f in the background on behalf of a caller, unless the node is closing.
-func (n *Node) beside(f func()) {
+func (n *Node) beside(f func()) (started bool) {
 	n.besideMu.Lock()
 	defer n.besideMu.Unlock()
-	if n.ctx.Err() == nil {
-		n.background.Go(f)
+	if n.ctx.Err() != nil {
+		return false
 	}
+	n.background.Go(f)
+	return true
 }
 
 // handOver lets another voter lead before this one goes, which saves the others an election timeout.

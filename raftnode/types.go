@@ -13,6 +13,9 @@ type Outcome struct {
 	// had left when it applied the command, less the time since the command was first sent, less a margin. It is
 	// zero where the result carries no living lease.
 	ValidFor time.Duration
+
+	sent  time.Duration // when the command was first sent, by the boot clock
+	until time.Duration // the safe deadline, by the boot clock; 0 where there is none
 }
 
 // Consistency says what a read must be.

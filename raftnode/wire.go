@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"sync"
+
+	"github.com/sidelock/sidelock/lease"
 )
 
 // The forwarding protocol: on one connection from a sidecar to the Raft leader, frames of
@@ -21,7 +23,7 @@ const frameHead = 4 + 8 + 1
 const (
 	frameCommand   byte = 1 // an encoded lease.Command; answered by frameResult
 	frameQuery     byte = 2 // an encoded lease.Query; answered by frameAnswer once confirmed
-	frameWatch     byte = 3 // a spot; answered by frameWoken when something has happened there
+	frameWatch     byte = 3 // an interest; answered by frameWoken when something has happened beyond it
 	frameUnwatch   byte = 4 // payload-less: the call number is the watch's; not answered itself
 	framePing      byte = 5 // answered by framePong: what followers cannot know of themselves
 	frameResult    byte = 11
@@ -140,8 +142,28 @@ func readFrame(in *bufio.Reader) (call uint64, kind byte, payload []byte, err er
 	return binary.BigEndian.Uint64(head[4:]), head[12], payload, err
 }
 
-// encodeSpot and decodeSpot carry the payload of a watch.
-func encodeSpot(s spot) []byte {
-	b := append([]byte{byte(s.space)}, byte(len(s.name)))
-	return append(append(b, s.name...), s.lease...)
+// encodeInterest makes the payload of a watch.
+func encodeInterest(i interest) []byte {
+	b := binary.AppendUvarint([]byte{byte(i.space), byte(i.standing)}, i.index)
+	b = append(append(b, byte(len(i.name))), i.name...)
+	return append(b, i.lease...)
+}
+
+// decodeInterest reads what encodeInterest wrote.
+func decodeInterest(b []byte) (i interest, ok bool) {
+	if len(b) < 2 {
+		return i, false
+	}
+	i.space, i.standing = lease.Space(b[0]), lease.Standing(b[1])
+	index, n := binary.Uvarint(b[2:])
+	if n <= 0 {
+		return i, false
+	}
+	i.index, b = index, b[2+n:]
+	if len(b) == 0 || len(b) < 1+int(b[0]) {
+		return i, false
+	}
+	name := 1 + int(b[0])
+	i.name, i.lease = string(b[1:name]), lease.ID(b[name:])
+	return i, i.space == lease.Locks || i.space == lease.Elections
 }

@@ -27,7 +27,7 @@ func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
 		names(), durations(), numbers(), texts(), leases(), metadata(), places(), jsonSyntax(), jsonTypes(), querySyntax(),
-		bodies(), hosts(), origins(), paths(), rawHTTP(), accepted(),
+		bodies(), hosts(), origins(), paths(), streams(), rawHTTP(), accepted(),
 	} {
 		all = append(all, group...)
 	}
@@ -204,12 +204,10 @@ func places() []Case {
 		bad("query and JSON", jsonBody("POST", lockPath+"?ttl=15s", `{"ttl":"15s"}`)),
 		bad("limit twice", form("POST", lockPath+"?limit=1", "limit=1")),
 		bad("ttl in a renewal", form("PUT", lockPath, "ttl=15s&lease="+Secret)),
-		bad("wait in a renewal", form("PUT", campPath, "wait=5s&lease="+Secret)),
 		bad("value of a lock", form("POST", lockPath, "value=x")),
 		bad("limit of an election", form("POST", campPath, "limit=2")),
 		bad("wait of a campaign", form("POST", campPath, "wait=5s")),
 		bad("consistency of an acquire", form("POST", lockPath, "consistency=local")),
-		bad("index of a read", get(lockPath+"?index=5")),
 		bad("wait of a read", get(lockPath+"?wait=5s")),
 		bad("token of an election", get(campPath+"?token=5")),
 		bad("owner in a read", get(lockPath+"?owner=me")),

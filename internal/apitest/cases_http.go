@@ -90,7 +90,7 @@ func paths() []Case {
 	for _, path := range []string{
 		"/v1", "/v1/", "/v2/locks/a", "/v1/lock/a", "/V1/locks/a", "/v1/Locks/a", "/v1/locks/", "/v1/locks/a/", "/v1//locks/a", "//v1/locks/a", "/v1/locks/a/b",
 		"/v1/elections/", "/v1/leases/", "/favicon.ico", "/debug/pprof/", "/v1/cluster/", "/../v1/locks/a", "/v1/locks/a/../b",
-		"/v1/locks/a/history", "/v1/events", "/health/leader/a", "/ui",
+		"/v1/locks/a/holds", "/v1/locks/a/hold/b", "/v1/leases/a/history", "/v1/event", "/health/leader", "/health/leader/", "/health", "/ui",
 	} {
 		cases = append(cases, Case{Name: "path " + path, Raw: get(path), Status: 404, Code: "not_found"})
 	}
@@ -98,16 +98,20 @@ func paths() []Case {
 		"PATCH " + lockPath, "OPTIONS " + lockPath, "TRACE " + lockPath, "PURGE " + lockPath, "POST /v1/locks", "DELETE /v1/locks", "GET /v1/leases", "POST /v1/leases/" + strings.Repeat("a", 22),
 		"PUT /v1/leases", "POST /v1/cluster", "DELETE /v1/cluster/leader", "POST /livez", "PUT /metrics", "DELETE /", "get " + lockPath,
 	} {
-		method, path, _ := strings.Cut(call, " ")
-		cases = append(cases, Case{Name: "method " + call, Raw: request(method, path, ""), Status: 405, Code: "method_not_allowed"})
+		cases = append(cases, methodNotAllowed(call))
 	}
 	return append(cases,
-		Case{Name: "hold is not a method of renewal", Raw: request("POST", lockPath+"/hold", ""), Status: 404, Code: "not_found"},
 		Case{Name: "forced release", Raw: form("DELETE", lockPath+"?token=5&reason=stuck", ""), Status: 403, Code: "forbidden"},
 		Case{Name: "forced release at once", Raw: form("DELETE", lockPath, "token=5&reason=stuck&immediate=true"), Status: 403, Code: "forbidden"},
 		Case{Name: "forced resignation", Raw: jsonBody("DELETE", campPath, `{"token":5,"reason":"stuck","immediate":true}`), Status: 403, Code: "forbidden"},
 		Case{Name: "HEAD is refused like GET", Raw: request("HEAD", "/v1/locks/-a", ""), Status: 400, Code: "not JSON: unexpected end of JSON input"},
 	)
+}
+
+// methodNotAllowed is a call whose path has other methods.
+func methodNotAllowed(call string) Case {
+	method, path, _ := strings.Cut(call, " ")
+	return Case{Name: "method " + call, Raw: request(method, path, ""), Status: 405, Code: "method_not_allowed"}
 }
 
 func rawHTTP() []Case {

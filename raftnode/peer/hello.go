@@ -9,7 +9,7 @@ import (
 )
 
 // ProtocolVersion is the version of the hello and of what follows it.
-const ProtocolVersion = 1
+const ProtocolVersion = 2
 
 // Kind says what a connection is for.
 type Kind string

@@ -1,0 +1,89 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+)
+
+// A hold ends when its client closes the connection, and only then. net/http tells that a connection is over, but not how: so each
+// connection remembers it. Whether the client has gone or cannot be reached is a matter of promises: one that was cut off
+// may be alive, and act on the last deadline that it heard.
+
+// Listen opens a listener for NewServer. Clients whose machine does not answer any more are noticed within SilentPeer.
+func Listen(ctx context.Context, network, addr string) (net.Listener, error) {
+	config := net.ListenConfig{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: SilentPeer / 3, Interval: SilentPeer / 3, Count: 2},
+		Control:         boundSilence,
+	}
+	l, err := config.Listen(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return listener{l}, nil
+}
+
+type listener struct{ net.Listener }
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &connection{Conn: c}, nil
+}
+
+// connection remembers how it ended.
+type connection struct {
+	net.Conn
+	end atomic.Pointer[error]
+}
+
+func (c *connection) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.note(err)
+	return n, err
+}
+
+func (c *connection) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.note(err)
+	return n, err
+}
+
+// CloseWrite lets net/http answer a request that it has not read, and be heard.
+func (c *connection) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// note keeps the first error. net/http sets deadlines in the past to wake a reader of its own.
+func (c *connection) note(err error) {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.end.CompareAndSwap(nil, &err)
+	}
+}
+
+type connectionKey struct{}
+
+// rememberConnection makes a connection known to its requests.
+func rememberConnection(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, c)
+}
+
+// closedByClient tells, of a request whose connection is over, whether the client has closed it: or else it was this side, or the
+// client cannot be reached. Of a connection that Listen did not make nothing is known, and its client is believed to have gone.
+func closedByClient(ctx context.Context) bool {
+	c, ok := ctx.Value(connectionKey{}).(*connection)
+	if !ok {
+		return true
+	}
+	end := c.end.Load()
+	return end != nil && (errors.Is(*end, io.EOF) || errors.Is(*end, syscall.ECONNRESET) || errors.Is(*end, syscall.EPIPE))
+}

@@ -1,0 +1,168 @@
+package raftnode
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sidelock/sidelock/lease"
+)
+
+// leads are the elections that candidates of this sidecar lead, each with the safe deadline of its lease by this sidecar's own
+// clock. So it can be told without the network whether one leads, and never longer than the cluster waits.
+type leads struct {
+	mu     sync.Mutex
+	byName map[string]map[lease.ID]lead
+}
+
+// lead is one lease at one election. All times are by the boot clock.
+type lead struct {
+	token lease.Token
+	until time.Duration // the safe deadline; 0: it leads no more
+	gone  time.Duration // when it was given up. An answer to what was sent before comes too late to tell anything
+}
+
+// rememberGone is longer than any request is under way that is not waiting.
+const rememberGone = 10 * time.Minute
+
+func newLeads() *leads { return &leads{byName: map[string]map[lease.ID]lead{}} }
+
+// set notes that a lease leads until a time, as a command came to that was sent at a time. A deadline never moves back.
+func (l *leads) set(name string, id lease.ID, token lease.Token, sent, until time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := l.byName[name][id]
+	if old.gone != 0 && sent <= old.gone || old.token == token && until < old.until {
+		return
+	}
+	if l.byName[name] == nil {
+		l.byName[name] = map[lease.ID]lead{}
+	}
+	l.byName[name][id] = lead{token: token, until: until}
+}
+
+// giveUp notes that a lease may lead no more from now on; an empty name is every election.
+func (l *leads) giveUp(name string, id lease.ID, now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if name != "" {
+		l.giveUpLocked(name, id, now)
+		return
+	}
+	for name := range l.byName {
+		l.giveUpLocked(name, id, now)
+	}
+}
+
+func (l *leads) giveUpLocked(name string, id lease.ID, now time.Duration) {
+	if one, ok := l.byName[name][id]; ok {
+		l.byName[name][id] = lead{token: one.token, gone: max(now, 1)}
+	}
+}
+
+// letGo is called before a command is sent: one that ends a lead may take effect from then on.
+func (l *leads) letGo(c *lease.Command, now time.Duration) {
+	switch {
+	case c.Op == lease.OpRevokeLease:
+		l.giveUp("", c.Lease, now)
+	case c.Space != lease.Elections:
+	case c.Op == lease.OpRelease, c.Op == lease.OpWithdraw && !c.Leave:
+		l.giveUp(c.Name, c.Lease, now)
+	case c.Op == lease.OpForceRelease && c.Immediate:
+		l.endToken(c.Name, c.Token, now)
+	}
+}
+
+// endToken notes that the grant with a token is no more.
+func (l *leads) endToken(name string, token lease.Token, now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, one := range l.byName[name] {
+		if one.token == token {
+			l.giveUpLocked(name, id, now)
+		}
+	}
+}
+
+// learn takes in what a command came to.
+func (l *leads) learn(c *lease.Command, out *Outcome, now time.Duration) {
+	switch {
+	case c.Op == lease.OpRenewLease && out.Code == lease.OK:
+		for i := range out.Places {
+			if p := &out.Places[i]; p.Space == lease.Elections && p.Standing == lease.Holding {
+				l.set(p.Name, c.Lease, p.Token, out.sent, out.until)
+			}
+		}
+	case c.Space != lease.Elections || c.Op != lease.OpAcquire && c.Op != lease.OpRenew:
+	case out.Code == lease.OK && out.Standing == lease.Holding:
+		l.set(c.Name, c.Lease, out.Token, out.sent, out.until)
+	case out.Code == lease.LeaseExpired || out.Code == lease.NotHolder:
+		l.giveUp(c.Name, c.Lease, now)
+	}
+}
+
+// happened takes in what this replica has applied: a lead that ended, whoever ended it.
+func (l *leads) happened(events []lease.Event, now time.Duration) {
+	for i := range events {
+		e := &events[i]
+		if e.Space != lease.Elections {
+			continue
+		}
+		switch e.Kind {
+		case lease.EventReleased, lease.EventExpired, lease.EventRevoked, lease.EventDisconnected, lease.EventForced:
+			l.endToken(e.Name, e.Token, now)
+		}
+	}
+}
+
+// replaced compares all leads with a state that came as a whole.
+func (l *leads) replaced(s *lease.State, now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, ids := range l.byName {
+		for id := range ids {
+			if standing, _ := s.PlaceOf(lease.Elections, name, id); standing != lease.Holding {
+				l.giveUpLocked(name, id, now)
+			}
+		}
+	}
+}
+
+// best returns the lead at an election that lasts longest beyond now.
+func (l *leads) best(name string, now time.Duration) (found lead, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, one := range l.byName[name] {
+		if one.until > now && one.until > found.until {
+			found, ok = one, true
+		}
+	}
+	return found, ok
+}
+
+// sweep forgets what is over, so that names nobody asks for do not pile up.
+func (l *leads) sweep(now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, ids := range l.byName {
+		for id, one := range ids {
+			if one.until <= now && one.gone+rememberGone <= now {
+				delete(ids, id)
+			}
+		}
+		if len(ids) == 0 {
+			delete(l.byName, name)
+		}
+	}
+}
+
+// Leads tells whether a candidate of this sidecar leads an election, by its own safe deadline and without asking anybody:
+// with which fencing token, and for how long that is certain. It says no before the cluster could have given the role away,
+// unless the candidate gives it up through another sidecar that this one cannot hear of.
+func (n *Node) Leads(election string) (token lease.Token, validFor time.Duration, yes bool) {
+	now := n.deps.Clock.Boot()
+	one, ok := n.leads.best(election, now)
+	if !ok {
+		return 0, 0, false
+	}
+	return one.token, one.until - now, true
+}
