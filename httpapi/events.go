@@ -34,9 +34,10 @@ func (q *call) events() *problem {
 	}
 	ctx, cancel = context.WithCancel(q.r.Context())
 	defer cancel()
+	ending := q.api.node.Ending() // the call itself may be over, and another's, when the goroutine looks at it
 	go func() {
 		select {
-		case <-q.api.node.Ending():
+		case <-ending:
 			cancel()
 		case <-ctx.Done():
 		}

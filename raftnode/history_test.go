@@ -65,10 +65,14 @@ type history struct {
 	calls []*call
 	reads []*read
 	terms map[string][]*term
+	safe  map[lease.ID]time.Time // until when holds were told that they hold
+	held  int                    // holds that came to hold
 	marks atomic.Uint64
 }
 
-func newHistory() *history { return &history{terms: map[string][]*term{}} }
+func newHistory() *history {
+	return &history{terms: map[string][]*term{}, safe: map[lease.ID]time.Time{}}
+}
 
 // client is one caller; it takes any sidecar.
 type client struct {
@@ -177,8 +181,12 @@ func (c *client) campaign() {
 }
 
 func (c *client) once() {
-	if c.rng.IntN(8) == 0 {
+	switch c.rng.IntN(8) {
+	case 0:
 		c.campaign()
+		return
+	case 1, 2:
+		c.connect()
 		return
 	}
 	name, limit := fmt.Sprintf("hot-%d", c.rng.IntN(2)), uint32(1)
@@ -207,6 +215,70 @@ func (c *client) once() {
 		return
 	}
 	c.hold(cmd, got)
+}
+
+// connect holds a lock for as long as a connection lasts, which ends in one of the ways that connections end: its client closes it, or
+// its sidecar does, and then the client may go on through another.
+func (c *client) connect() {
+	name := fmt.Sprintf("hot-%d", c.rng.IntN(2))
+	cmd := lease.Command{Op: lease.OpAcquire, Space: lease.Locks, Name: name, Lease: c.freshID(), Owner: c.name, Limit: 1,
+		TTL: time.Duration(1000+c.rng.IntN(4000)) * time.Millisecond}
+	var mine *term
+	for range 1 + c.rng.IntN(3) {
+		_, n := c.node()
+		if n == nil {
+			return
+		}
+		cmd.Attempt = c.h.marks.Add(1)
+		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+		h, _, err := n.Hold(ctx, cmd, time.Duration(c.rng.IntN(8000)-1000)*time.Millisecond)
+		cancel()
+		if err != nil || h == nil {
+			return
+		}
+		lost := c.follow(h, &mine, cmd, time.Duration(c.rng.IntN(5000))*time.Millisecond)
+		if by := Ending(c.rng.IntN(2)); lost || by == ByClient {
+			if mine != nil {
+				c.h.mu.Lock()
+				mine.end = minTime(mine.end, time.Now())
+				c.h.mu.Unlock()
+			}
+			h.End(ByClient, mine != nil)
+			return
+		}
+		h.End(BySidecar, mine != nil)
+	}
+}
+
+// follow notes for how long a hold is told that it may be relied upon.
+func (c *client) follow(h *Hold, mine **term, cmd lease.Command, length time.Duration) (lost bool) {
+	for until := time.Now().Add(length); time.Now().Before(until); {
+		now := h.State()
+		safe := time.Now().Add(now.ValidFor)
+		c.h.mu.Lock()
+		switch {
+		case now.Standing == lease.Holding && *mine == nil:
+			*mine = &term{token: now.Token, limit: cmd.Limit, begin: time.Now(), end: safe}
+			c.h.terms[cmd.Name] = append(c.h.terms[cmd.Name], *mine)
+			c.h.held++
+		case now.Standing == lease.Holding && (*mine).token != now.Token:
+			c.w.t.Errorf("a hold changed its token from %d to %d", (*mine).token, now.Token)
+		case now.Standing == lease.Holding && safe.After((*mine).end):
+			(*mine).end = safe
+		}
+		if now.Standing == lease.Holding && safe.After(c.h.safe[cmd.Lease]) {
+			c.h.safe[cmd.Lease] = safe
+		}
+		c.h.mu.Unlock()
+		if now.Lost != "" {
+			return true
+		}
+		select {
+		case <-h.Changed():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return false
 }
 
 // hold renews a while and releases, or just stops.
@@ -407,6 +479,9 @@ func (v *verdict) neverEarly() {
 			continue
 		}
 		v.expiries++
+		if safe := v.h.safe[e.Lease]; e.at.Before(safe) {
+			v.t.Errorf("%s expired %v before its hold's deadline\n%s", e.Lease, safe.Sub(e.at), v.story(e.Lease))
+		}
 		for _, c := range acked[e.Lease] {
 			if c.out.Index > e.index {
 				v.t.Errorf("%s was renewed at index %d and had expired at %d", e.Lease, c.out.Index, e.index)

@@ -66,10 +66,10 @@ func runStorm(w *world, seed uint64, length time.Duration) {
 	for _, n := range weather.kinds {
 		faults += n
 	}
-	w.t.Logf("%d calls (%d failed, %d unknown), %d reads, %d handovers, %d expiries, %d terms, %d snapshots loaded, %d entries ignored, %d faults: %v",
-		len(h.calls), v.failed, v.unknown, len(h.reads), v.handovers, v.expiries, len(terms), w.restores, v.tale.ignored, faults, weather.kinds)
+	w.t.Logf("%d calls (%d failed, %d unknown), %d holds, %d reads, %d handovers, %d expiries, %d terms, %d snapshots loaded, %d entries ignored, %d faults: %v",
+		len(h.calls), v.failed, v.unknown, h.held, len(h.reads), v.handovers, v.expiries, len(terms), w.restores, v.tale.ignored, faults, weather.kinds)
 	long := int(length.Seconds())
-	if len(h.calls) < 5*long || len(h.reads) < long/3 || v.handovers < long/4 || v.expiries < long/10 || len(terms) < 2+long/20 || w.restores < 1 || faults < long/4 {
+	if len(h.calls) < 5*long || len(h.reads) < long/3 || h.held < long/10 || v.handovers < long/4 || v.expiries < long/10 || len(terms) < 2+long/20 || w.restores < 1 || faults < long/4 {
 		w.t.Error("too little happened for this to tell anything")
 	}
 }

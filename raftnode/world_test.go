@@ -370,6 +370,13 @@ func (c *skewedClock) setRate(rate float64) {
 	c.rate = rate
 }
 
+// suspend lets time pass that the steady clock does not count.
+func (c *skewedClock) suspend(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.awake += d
+}
+
 // freeze stops whoever reads the steady clock until thaw.
 func (c *skewedClock) freeze() {
 	c.mu.Lock()
