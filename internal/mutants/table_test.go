@@ -1,7 +1,9 @@
 package mutants
 
+import "slices"
+
 // table lists the seeded bugs, in the words of what they break.
-var table = append(append(stateBugs, nodeBugs...), guardBugs...)
+var table = slices.Concat(stateBugs, nodeBugs, guardBugs, holdBugs)
 
 // In the replicated state machine.
 var stateBugs = []mutant{
