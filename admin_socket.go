@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/sidelock/sidelock/cli"
+	"github.com/sidelock/sidelock/httpapi"
 )
 
 // listenAdmin opens the socket on which administrators' calls are taken. Who may open it is an administrator, so it must not be open
@@ -36,7 +37,7 @@ func listenAdmin(dataDir string) (net.Listener, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close(), os.Remove(first))
 	}
-	return adminListener{l, path}, nil
+	return adminListener{httpapi.Watch(l), path}, nil
 }
 
 // adminListener takes its name away when it closes.

@@ -220,6 +220,15 @@ func (q *call) failed(err error) *problem {
 	return &problem{code: Internal}
 }
 
+// gaveUp answers a request that was given up because its client closed its side. It may have closed only that, and still read: it must not be
+// told that all is well.
+func (q *call) gaveUp() *problem {
+	if q.proposed {
+		return q.unknownOutcome()
+	}
+	return &problem{code: raftnode.NoLeader, detail: "the caller closed its side of the connection, and the request was given up"}
+}
+
 func (q *call) index(index uint64) {
 	q.gin.Writer.Header()[indexHeader] = []string{strconv.FormatUint(index, 10)}
 }
@@ -227,8 +236,7 @@ func (q *call) index(index uint64) {
 // refuse answers with a problem document.
 func (q *call) refuse(p *problem) {
 	if p.code == clientGone {
-		q.gin.Abort()
-		return
+		p = q.gaveUp()
 	}
 	c, known := classes[p.code]
 	if !known {

@@ -24,8 +24,12 @@ func Listen(ctx context.Context, network, addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listener{l}, nil
+	return Watch(l), nil
 }
+
+// Watch makes a listener's connections remember how they end. What does not go through here or Listen is never taken for
+// closed by its client.
+func Watch(l net.Listener) net.Listener { return listener{l} }
 
 type listener struct{ net.Listener }
 
@@ -77,13 +81,23 @@ func rememberConnection(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
+// connectionOver tells whether the other side has closed its connection, though net/http may not have noticed yet: a client that gave up
+// while this process was paused has gone before its request is read. It looks at the socket itself.
+func connectionOver(ctx context.Context) bool {
+	c, ok := ctx.Value(connectionKey{}).(*connection)
+	return ok && (c.end.Load() != nil || endOfFile(c.Conn))
+}
+
 // closedByClient tells, of a request whose connection is over, whether the client has closed it: or else it was this side, or the
-// client cannot be reached. Of a connection that Listen did not make nothing is known, and its client is believed to have gone.
+// client cannot be reached. Of a connection that is not watched nothing is known, and its client may be there.
 func closedByClient(ctx context.Context) bool {
 	c, ok := ctx.Value(connectionKey{}).(*connection)
 	if !ok {
-		return true
+		return false
 	}
 	end := c.end.Load()
-	return end != nil && (errors.Is(*end, io.EOF) || errors.Is(*end, syscall.ECONNRESET) || errors.Is(*end, syscall.EPIPE))
+	if end == nil {
+		return endOfFile(c.Conn)
+	}
+	return errors.Is(*end, io.EOF) || errors.Is(*end, syscall.ECONNRESET) || errors.Is(*end, syscall.EPIPE)
 }

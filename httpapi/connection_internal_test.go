@@ -26,12 +26,59 @@ func TestOnlyWhatTheClientDidIsItsOwnClose(t *testing.T) {
 		{os.ErrDeadlineExceeded, false}, // net/http wakes its own reader so
 		{nil, false},
 	} {
-		conn := &connection{}
+		near, far := net.Pipe()
+		defer far.Close()
+		conn := &connection{Conn: near}
 		conn.note(c.err)
 		conn.note(errors.New("what came later"))
 		ctx := rememberConnection(context.Background(), conn)
 		if got := closedByClient(ctx); got != c.want {
 			t.Errorf("%v: closed by the client: %v", c.err, got)
+		}
+	}
+}
+
+// TestClosedSocketIsSeenBeforeItIsRead, also while somebody waits to read from it.
+func TestClosedSocketIsSeenBeforeItIsRead(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		addr := "127.0.0.1:0"
+		if network == "unix" {
+			addr = t.TempDir() + "/s"
+		}
+		l, err := Listen(t.Context(), network, addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		client, err := net.Dial(network, l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		ctx := rememberConnection(t.Context(), server)
+		if connectionOver(ctx) {
+			t.Errorf("%s: an open connection is over", network)
+		}
+		read := make(chan error, 1)
+		go func() {
+			_, err := server.Read(make([]byte, 1))
+			read <- err
+		}()
+		if connectionOver(ctx) {
+			t.Errorf("%s: a connection with a reader is over", network)
+		}
+		if err := client.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-read; err != io.EOF {
+			t.Errorf("%s: %v", network, err)
+		}
+		if !connectionOver(ctx) || !closedByClient(ctx) {
+			t.Errorf("%s: a closed connection is not over", network)
 		}
 	}
 }

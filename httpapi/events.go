@@ -62,7 +62,8 @@ func (q *call) resumeAt() (*raftnode.EventID, *problem) {
 		return &id, nil
 	}
 	if q.v.given.has(pSince) {
-		return &q.v.since, nil
+		since := q.v.since
+		return &since, nil
 	}
 	return nil, nil
 }
@@ -142,6 +143,10 @@ func (p *pager) page() (locks, elections []lease.Info) {
 		names := p.state.Answer(lease.Query{Kind: lease.QueryNames, Space: p.space, Prefix: p.filter.Prefix, After: p.after, Limit: lease.DefaultListLimit})
 		for i := range names.Infos {
 			in := &names.Infos[i]
+			if size >= maxStateFrame {
+				p.after = names.Infos[i-1].Name
+				return locks, elections
+			}
 			if in.HolderCount+in.QueueLength == 0 {
 				continue
 			}

@@ -93,7 +93,7 @@ func TestEventStreamBeginsWithTheWholeStateInParts(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Event != "state" || f.Index != 913 {
 			t.Fatalf("%v: %.200s", err, line)
 		}
-		if len(line) > 2<<20 {
+		if len(line) > 1<<20 {
 			t.Errorf("a part of %d bytes", len(line))
 		}
 		parts++

@@ -35,10 +35,17 @@ func (q *call) hold(c lease.Command, words holdWords) *problem {
 		return p
 	}
 	h := holder{q: q, words: words, place: place, every: min(out.TTL/3, HoldAliveEvery), lastPosition: -1}
-	by := raftnode.BySidecar // whatever goes wrong here, the client has not let go
-	defer func() { place.End(by, h.told) }()
+	var end raftnode.Ending // whatever goes wrong here, the client has not let go
+	defer func() {
+		end.Told = h.told
+		place.End(end)
+	}()
+	if end.Latest = !h.gone(); !end.Latest {
+		end.Release = h.closedByClient()
+		return &problem{code: clientGone}
+	}
 	h.stream = q.stream(out.Index)
-	by = h.follow()
+	end.Release = h.follow()
 	return nil
 }
 
@@ -56,37 +63,38 @@ type holder struct {
 	lastFrame    time.Time
 }
 
-// follow says what there is to say until the hold or the connection is over, and tells who ended it.
-func (h *holder) follow() raftnode.Ending {
+// gone tells whether the connection is over.
+func (h *holder) gone() bool { return h.q.r.Context().Err() != nil || connectionOver(h.q.r.Context()) }
+
+// closedByClient is asked when the connection is over, or the client does not take what is sent to it.
+func (h *holder) closedByClient() bool { return closedByClient(h.q.r.Context()) }
+
+// follow says what there is to say until the hold or the connection is over, and tells whether that lets go of the place.
+func (h *holder) follow() (release bool) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		now := h.place.State()
 		if now.Closing {
-			return raftnode.BySidecar
+			return false
+		}
+		if now.Standing == lease.Holding && !h.told && h.gone() {
+			return h.closedByClient() // and was never told
 		}
 		if h.say(&now) && h.stream.send() != nil {
-			return h.whoClosed()
+			return h.closedByClient()
 		}
 		if now.Lost != "" {
-			return raftnode.ByClient // there is nothing left, or nothing that its client may still rely on
+			return true // there is nothing left, or nothing that its client may still rely on
 		}
 		timer.Reset(h.quiet(&now))
 		select {
 		case <-h.place.Changed():
 		case <-timer.C:
 		case <-h.q.r.Context().Done():
-			return h.whoClosed()
+			return h.closedByClient()
 		}
 	}
-}
-
-// whoClosed is asked when the client has gone, or does not take what is sent to it.
-func (h *holder) whoClosed() raftnode.Ending {
-	if closedByClient(h.q.r.Context()) {
-		return raftnode.ByClient
-	}
-	return raftnode.BySidecar
 }
 
 // say gathers the frame that is due, if one is.

@@ -43,7 +43,7 @@ type Node interface {
 type Holding interface {
 	Changed() <-chan struct{}
 	State() raftnode.HoldState
-	End(by raftnode.Ending, told bool)
+	End(raftnode.Ending)
 }
 
 // Subscription is a *raftnode.Subscription.

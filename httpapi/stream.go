@@ -27,7 +27,7 @@ func (q *call) closeStream() { q.api.streams.Add(-1) }
 
 // stream begins the answer.
 func (q *call) stream(index uint64) *stream {
-	s := &stream{q: q, control: http.NewResponseController(q.gin.Writer), sse: wantsEventStream(q.r)}
+	s := &stream{q: q, control: http.NewResponseController(bare(q.gin.Writer)), sse: wantsEventStream(q.r)}
 	h := q.gin.Writer.Header()
 	h["Content-Type"] = []string{"application/x-ndjson"}
 	if s.sse {
@@ -36,8 +36,18 @@ func (q *call) stream(index uint64) *stream {
 	h["X-Accel-Buffering"] = []string{"no"} // a proxy that gathers frames would make them late
 	q.index(index)
 	q.gin.Writer.WriteHeader(http.StatusOK)
+	q.gin.Writer.WriteHeaderNow()
+	_ = s.control.Flush() // a client waits for the header, and the first frame may be long in coming; if this fails, so will that
 	q.took = time.Since(q.start)
 	return s
+}
+
+// bare is net/http's own writer, whose Flush tells whether it could: gin's does not.
+func bare(w http.ResponseWriter) http.ResponseWriter {
+	if outer, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		return outer.Unwrap()
+	}
+	return w
 }
 
 // wantsEventStream looks for the media type that browsers ask for.

@@ -42,9 +42,9 @@ func (h *fakeHold) State() raftnode.HoldState {
 	return h.now
 }
 
-func (h *fakeHold) End(by raftnode.Ending, told bool) {
-	who := map[raftnode.Ending]string{raftnode.ByClient: "client", raftnode.BySidecar: "sidecar"}[by]
-	h.ended <- fmt.Sprintf("by %s, told %v", who, told)
+func (h *fakeHold) End(e raftnode.Ending) {
+	who := map[bool]string{true: "client", false: "sidecar"}[e.Release]
+	h.ended <- fmt.Sprintf("by %s, told %v, latest %v", who, e.Told, e.Latest)
 }
 
 func (h *fakeHold) become(change func(*raftnode.HoldState)) {
@@ -147,7 +147,7 @@ func TestHoldStreamTellsWhereItsClientStands(t *testing.T) {
 		if rest, err := io.ReadAll(s.in); err != nil || len(rest) > 0 {
 			t.Errorf("after the loss: %q %v", rest, err)
 		}
-		if got := receive(t, h.ended); got != "by client, told true" {
+		if got := receive(t, h.ended); got != "by client, told true, latest true" {
 			t.Errorf("ended %s", got)
 		}
 	}
@@ -188,14 +188,14 @@ func TestHowAStreamEndsDecidesWhatBecomesOfIt(t *testing.T) {
 		end   func(*streamClient, *fakeHold)
 		want  string
 	}{
-		{"the client closes", holding, func(s *streamClient, _ *fakeHold) { s.conn.Close() }, "by client, told true"},
-		{"the client is killed with bytes unread", holding, func(s *streamClient, _ *fakeHold) { _ = s.conn.(*net.TCPConn).SetLinger(0); s.conn.Close() }, "by client, told true"},
-		{"the client closes its half", holding, func(s *streamClient, _ *fakeHold) { _ = s.conn.(*net.TCPConn).CloseWrite() }, "by client, told true"},
-		{"the client leaves the line", waiting, func(s *streamClient, _ *fakeHold) { s.conn.Close() }, "by client, told false"},
-		{"the sidecar drains", holding, func(_ *streamClient, h *fakeHold) { h.become(func(s *raftnode.HoldState) { s.Closing = true }) }, "by sidecar, told true"},
+		{"the client closes", holding, func(s *streamClient, _ *fakeHold) { s.conn.Close() }, "by client, told true, latest true"},
+		{"the client is killed with bytes unread", holding, func(s *streamClient, _ *fakeHold) { _ = s.conn.(*net.TCPConn).SetLinger(0); s.conn.Close() }, "by client, told true, latest true"},
+		{"the client closes its half", holding, func(s *streamClient, _ *fakeHold) { _ = s.conn.(*net.TCPConn).CloseWrite() }, "by client, told true, latest true"},
+		{"the client leaves the line", waiting, func(s *streamClient, _ *fakeHold) { s.conn.Close() }, "by client, told false, latest true"},
+		{"the sidecar drains", holding, func(_ *streamClient, h *fakeHold) { h.become(func(s *raftnode.HoldState) { s.Closing = true }) }, "by sidecar, told true, latest true"},
 		{"it is lost", waiting, func(_ *streamClient, h *fakeHold) {
 			h.become(func(s *raftnode.HoldState) { *s = raftnode.HoldState{Lost: raftnode.WaitOver} })
-		}, "by client, told false"},
+		}, "by client, told false, latest true"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			h := newFakeHold(c.begin)
@@ -209,19 +209,75 @@ func TestHowAStreamEndsDecidesWhatBecomesOfIt(t *testing.T) {
 	}
 }
 
+// TestRequestThatItsClientHasLeftStandsForItselfAlone: it was read too late, and its client may hold through another sidecar by now.
+func TestRequestThatItsClientHasLeftStandsForItselfAlone(t *testing.T) {
+	for what, hangUp := range map[string]func(*net.TCPConn) error{
+		"closed": (*net.TCPConn).Close,
+		"reset":  func(c *net.TCPConn) error { _ = c.SetLinger(0); return c.Close() },
+	} {
+		t.Run(what, func(t *testing.T) {
+			h := newFakeHold(holding)
+			n := newFakeNode()
+			arrived, goOn := make(chan struct{}), make(chan struct{})
+			n.hold = func(context.Context, lease.Command, time.Duration) (httpapi.Holding, raftnode.Outcome, error) {
+				close(arrived)
+				<-goOn // the sidecar was paused, or cut off
+				return h, raftnode.Outcome{Result: lease.Result{Index: 913, TTL: 15 * time.Second}}, nil
+			}
+			conn, err := net.Dial("tcp", serve(t, httpapi.Config{Node: n}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, post("/v1/locks/a/hold")); err != nil {
+				t.Fatal(err)
+			}
+			receive(t, arrived)
+			if err := hangUp(conn.(*net.TCPConn)); err != nil {
+				t.Fatal(err)
+			}
+			close(goOn)
+			if got := receive(t, h.ended); got != "by client, told false, latest false" {
+				t.Errorf("ended %s", got)
+			}
+		})
+	}
+}
+
 func TestClosedServerReleasesNothing(t *testing.T) {
+	for what, watch := range map[string]func(net.Listener) net.Listener{
+		"watched": httpapi.Watch, "not watched": func(l net.Listener) net.Listener { return l },
+	} {
+		t.Run(what, func(t *testing.T) { closeServer(t, watch) })
+	}
+}
+
+func closeServer(t *testing.T, watch func(net.Listener) net.Listener) {
 	h := newFakeHold(holding)
-	l, err := httpapi.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	bare, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := watch(bare)
 	server := httpapi.NewServer(httpapi.New(httpapi.Config{Node: holdNode(h)}).Handler(), nil)
 	go func() { _ = server.Serve(l) }()
 	s := open(t, l.Addr().String(), post("/v1/locks/a/hold"))
 	s.line()
 	server.Close()
-	if got := receive(t, h.ended); got != "by sidecar, told true" {
+	if got := receive(t, h.ended); got != "by sidecar, told true, latest true" {
 		t.Errorf("ended %s", got)
+	}
+}
+
+// TestStreamIsAnsweredBeforeThereIsAnythingToSay: a client may not wait long for the header.
+func TestStreamIsAnsweredBeforeThereIsAnythingToSay(t *testing.T) {
+	n := newFakeNode()
+	n.subscribe = func(context.Context, *raftnode.EventID, raftnode.Filter) (httpapi.Subscription, error) {
+		return fakeSub{make(chan raftnode.Delivery)}, nil
+	}
+	begin := time.Now()
+	open(t, serve(t, httpapi.Config{Node: n}), "GET /v1/events?after=913.1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if took := time.Since(begin); took > httpapi.EventsAliveEvery/2 {
+		t.Errorf("answered after %v", took)
 	}
 }
 
@@ -241,7 +297,7 @@ func TestSlowReaderIsClosedAndKeepsWhatItHolds(t *testing.T) {
 			}
 		}
 	}()
-	if got := receive(t, h.ended); got != "by sidecar, told false" {
+	if got := receive(t, h.ended); got != "by sidecar, told false, latest true" {
 		t.Errorf("ended %s", got)
 	}
 	s.conn.Close()

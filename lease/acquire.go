@@ -59,7 +59,7 @@ func (s *State) newcomer(c *Command, k nameKey, explicit *record) Result {
 		return s.refusal(&n)
 	}
 	p := place{space: c.Space, name: c.Name, owner: c.Owner, limit: c.Limit, minHold: c.MinHold, metadata: c.Metadata,
-		value: c.Value, via: s.nodeOf(c.Session), attempts: attach(nil, c)}
+		value: c.Value, via: s.nodeOf(c.Session), attempts: attach(nil, c.Attempt)}
 	if explicit != nil {
 		p.owner = explicit.owner
 	}
@@ -124,7 +124,8 @@ func (s *State) repeat(c *Command, r record, p place) Result {
 		return s.refusal(&n)
 	}
 	if c.Attempt != 0 {
-		p.attempts, p.via = attach(p.attempts, c), s.nodeOf(c.Session)
+		p.told = p.told || p.standing() == Holding && len(p.attempts) >= MaxAttempts // the one that is dropped may have been
+		p.attempts, p.via = attach(p.attempts, c.Attempt), s.nodeOf(c.Session)
 		s.places.Set(p.id, p)
 	}
 	if !r.explicit {
@@ -144,30 +145,14 @@ func termOf(r *record, space Space, holding bool) time.Duration {
 
 // attach adds an attempt to those of a place. The set, and not just the newest attempt, decides when nobody wants
 // the place any more: the log may order a caller's second attempt before its first.
-func attach(attempts []attachment, c *Command) []attachment {
-	if c.Attempt == 0 {
+func attach(attempts []uint64, attempt uint64) []uint64 {
+	if attempt == 0 || slices.Contains(attempts, attempt) {
 		return attempts
-	}
-	if i := attemptAt(attempts, c.Attempt); i >= 0 {
-		return answeredBy(attempts, i, c.Session)
 	}
 	if len(attempts) >= MaxAttempts {
 		attempts = attempts[1:]
 	}
-	return append(attempts[:len(attempts):len(attempts)], attachment{c.Session, c.Attempt})
-}
-
-func attemptAt(attempts []attachment, number uint64) int {
-	return slices.IndexFunc(attempts, func(a attachment) bool { return a.number == number })
-}
-
-// answeredBy notes the session that answers for an attempt now: a sidecar that was out of reach for long has a new one.
-func answeredBy(attempts []attachment, i int, session SessionID) []attachment {
-	if attempts[i].session != session {
-		attempts = slices.Clone(attempts)
-		attempts[i].session = session
-	}
-	return attempts
+	return append(attempts[:len(attempts):len(attempts)], attempt)
 }
 
 // report describes a lease and its place to whoever asked for it.

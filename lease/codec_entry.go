@@ -90,8 +90,7 @@ const (
 	hasHold
 	hasTold
 	hasLeave
-	hasSidecar
-	hasBoot
+	hasLatest
 	allFields = 1<<iota - 1
 )
 
@@ -124,8 +123,7 @@ func (c *Command) fields() (f uint64) {
 	set(hasHold, c.Hold)
 	set(hasTold, c.Told)
 	set(hasLeave, c.Leave)
-	set(hasSidecar, c.Sidecar != "")
-	set(hasBoot, c.Boot != 0)
+	set(hasLatest, c.Latest)
 	return f
 }
 
@@ -158,8 +156,6 @@ func (w *encoder) command(c *Command) {
 	put(hasNode, func() { w.str(c.Node) })
 	put(hasSettings, func() { w.settings(c.Settings) })
 	put(hasCancel, func() { w.u(c.Cancel) })
-	put(hasSidecar, func() { w.str(c.Sidecar) })
-	put(hasBoot, func() { w.u(c.Boot) })
 }
 
 func (r *decoder) command(c *Command) {
@@ -191,17 +187,14 @@ func (r *decoder) command(c *Command) {
 	get(hasNode, func() { c.Node = r.str() })
 	get(hasSettings, func() { c.Settings = r.settings() })
 	get(hasCancel, func() { c.Cancel = r.u() })
-	get(hasSidecar, func() { c.Sidecar = r.str() })
-	get(hasBoot, func() { c.Boot = r.u() })
 	c.Wait, c.Keep, c.Immediate = f&hasWait != 0, f&hasKeep != 0, f&hasImmediate != 0
-	c.Hold, c.Told, c.Leave = f&hasHold != 0, f&hasTold != 0, f&hasLeave != 0
+	c.Hold, c.Told, c.Leave, c.Latest = f&hasHold != 0, f&hasTold != 0, f&hasLeave != 0, f&hasLatest != 0
 }
 
 func (w *encoder) renewals(list []Renewal) {
 	w.u(uint64(len(list)))
 	for i := range list {
 		w.str(string(list[i].Lease))
-		w.u(list[i].Attempt)
 		w.bool(list[i].Hold)
 	}
 }
@@ -213,7 +206,7 @@ func (r *decoder) renewals() []Renewal {
 	}
 	list := make([]Renewal, n)
 	for i := range list {
-		list[i] = Renewal{ID(r.str()), r.u(), r.bool()}
+		list[i] = Renewal{ID(r.str()), r.bool()}
 	}
 	return list
 }

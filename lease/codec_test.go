@@ -99,7 +99,7 @@ func TestUnknownIsNewerAndDamageIsCorrupt(t *testing.T) {
 		t.Errorf("another operation: %v", err)
 	}
 	field := append(AppendEntry(nil, &Entry{}), 0)
-	field[len(field)-2] = 1                                                                  // one command:
+	field[len(field)-2] = 1                                                                        // one command:
 	field = append(field[:len(field)-1], byte(OpKeepAlive), 1, 1, 0, 0x80, 0x80, 0x80, 0x80, 0x40) // a field of bit 34
 	if _, err := DecodeEntry(field); !errors.Is(err, ErrNewer) {
 		t.Errorf("another field: %v", err)

@@ -46,8 +46,7 @@ type Identity struct {
 
 // Renewal is one lease of a KeepAlive.
 type Renewal struct {
-	Lease   ID
-	Attempt uint64 // of the request or hold on whose behalf it is renewed; 0 if it has none
+	Lease ID
 	// Hold renews the lease wherever it stands. Without it only a lock's waiter is renewed, so that a grant that nobody
 	// claims ends soon.
 	Hold bool
@@ -75,6 +74,7 @@ type Command struct {
 	Attempt uint64 // OpAcquire, OpWithdraw: which attempt of the caller this is; random. OpOpenSession: a nonce
 	Keep    bool   // OpWithdraw: a grant already made is kept and claimed, not given back
 	Told    bool   // OpWithdraw: the caller knew that it held, so this is an end like any other, and min_hold counts
+	Latest  bool   // OpWithdraw: the caller was still there when the attempt had been applied, so those before it are his earlier ones
 	Leave   bool   // OpWithdraw: the sidecar ends the attempt, not its caller: the place is not given up
 	Cancel  uint64 // OpWithdraw: sequence number of the acquire that its sidecar gave up; it must not run later
 
@@ -84,8 +84,6 @@ type Command struct {
 
 	Renewals []Renewal // OpKeepAlive
 	Node     string    // OpOpenSession: name of the sidecar
-	Sidecar  string    // OpOpenSession: its identity, unique
-	Boot     uint64    // OpOpenSession: rises with each run of the sidecar; sessions of earlier runs are over
 	Settings *Settings // OpBootstrap
 }
 

@@ -9,9 +9,7 @@ func hold(c *Command)  { c.Hold = true }
 func told(c *Command)  { c.Told = true }
 func leave(c *Command) { c.Leave = true }
 
-func openRun(node string, boot uint64) Command {
-	return Command{Op: OpOpenSession, Node: node, Sidecar: "n_" + node, Boot: boot, Attempt: boot<<8 | uint64(node[0])}
-}
+func latest(c *Command) { c.Latest = true }
 
 func TestKeepAliveTellsOfEachLeaseWhatBecameOfIt(t *testing.T) {
 	r := newRig(t)
@@ -22,7 +20,7 @@ func TestKeepAliveTellsOfEachLeaseWhatBecameOfIt(t *testing.T) {
 	r.do(Command{Op: OpCreateLease, Lease: id("explicit"), Owner: "o", TTL: time.Minute})
 	r.pass(5 * time.Second)
 	got := r.do(Command{Op: OpKeepAlive, Renewals: []Renewal{
-		{Lease: id("holder"), Attempt: 1, Hold: true}, {Lease: id("waiter"), Attempt: 2}, {Lease: id("forced"), Attempt: 3, Hold: true},
+		{Lease: id("holder"), Hold: true}, {Lease: id("waiter")}, {Lease: id("forced"), Hold: true},
 		{Lease: id("explicit"), Hold: true}, {Lease: id("nobody"), Hold: true},
 	}}).Kept
 	want := []Kept{
@@ -49,7 +47,7 @@ func TestOnlyAHoldKeepsAHolder(t *testing.T) {
 		r.do(acquire("db", "a", attempt(1), ttl(20*time.Second)))
 		for range 3 {
 			r.pass(8 * time.Second)
-			r.do(Command{Op: OpKeepAlive, Renewals: []Renewal{{Lease: id("a"), Attempt: 1, Hold: isHold}}})
+			r.do(Command{Op: OpKeepAlive, Renewals: []Renewal{{Lease: id("a"), Hold: isHold}}})
 		}
 		if _, alive := r.s.PlaceOf(Locks, "db", id("a")); alive != isHold {
 			t.Errorf("hold %v: alive %v", isHold, alive)
@@ -57,40 +55,34 @@ func TestOnlyAHoldKeepsAHolder(t *testing.T) {
 	}
 }
 
-func TestEarlierRunsOfASidecarAreOver(t *testing.T) {
-	r := newRig(t)
-	first := r.apply(openRun("a", 1))[0].Session
-	stranger := r.apply(openRun("b", 1))[0].Session
-	second := r.apply(openRun("a", 2))[0].Session
-	r.want(r.do(Command{Op: OpKeepAlive, Identity: Identity{Session: first}}), UnknownSession)
-	r.want(r.do(Command{Op: OpKeepAlive, Identity: Identity{Session: stranger}}), OK)
-	// An opening that was long under way ends nothing.
-	late := openRun("a", 1)
-	late.Attempt = 99
-	r.want(r.apply(late)[0], StaleCommand)
-	r.want(r.do(Command{Op: OpKeepAlive, Identity: Identity{Session: second}}), OK)
-	r.restore()
-	r.want(r.do(Command{Op: OpKeepAlive, Identity: Identity{Session: second}}), OK)
-	r.apply(openRun("a", 3))
-	r.want(r.do(Command{Op: OpKeepAlive, Identity: Identity{Session: second}}), UnknownSession)
-}
-
-// TestKeepAliveBringsAnAttemptIntoTheNewSession: a sidecar that was out of reach for long answers for its attempts again,
-// and another attempt's hang-up does not undo them.
-func TestKeepAliveBringsAnAttemptIntoTheNewSession(t *testing.T) {
-	for _, kept := range []bool{false, true} {
+// TestLatestAttemptStandsForThoseBefore: a caller goes on from a sidecar that crashed to another one, and hangs up there. And one
+// that comes late, behind a caller's next attempt, or is noticed late, undoes nothing of that (P9, P21).
+func TestLatestAttemptStandsForThoseBefore(t *testing.T) {
+	for _, c := range []struct {
+		what     string
+		attempts []uint64 // in the order of the log
+		end      []Command
+		want     bool // that the lock is still held
+	}{
+		{"he hangs up where he is now", []uint64{1, 2}, []Command{withdraw("db", "a", 2, told, latest)}, false},
+		{"the hang-up before is noticed now", []uint64{1, 2}, []Command{withdraw("db", "a", 1, told, latest)}, true},
+		{"both, in order", []uint64{1, 2}, []Command{withdraw("db", "a", 1, told, latest), withdraw("db", "a", 2, told, latest)}, false},
+		{"both, the other way", []uint64{1, 2}, []Command{withdraw("db", "a", 2, told, latest), withdraw("db", "a", 1, told, latest)}, false},
+		{"one that he had left before it was read", []uint64{2, 1}, []Command{withdraw("db", "a", 1)}, true},
+		{"the same, and then he hangs up", []uint64{2, 1}, []Command{withdraw("db", "a", 1), withdraw("db", "a", 2, told, latest)}, false},
+		{"three, the middle one", []uint64{1, 2, 3}, []Command{withdraw("db", "a", 2, told, latest)}, true},
+		{"a drained sidecar's, and then another's", []uint64{1, 2}, []Command{withdraw("db", "a", 1, told, latest, leave), withdraw("db", "a", 2, told, latest)}, false},
+		{"the drained sidecar's comes last", []uint64{1, 2}, []Command{withdraw("db", "a", 2, told, latest, leave), withdraw("db", "a", 1, told, latest)}, true},
+	} {
 		r := newRig(t)
-		r.held(r.do(acquire("db", "a", hold, attempt(1), ttl(time.Hour))))
-		r.pass(2 * SessionTimeout)
-		r.pass(time.Second)
-		other := r.openSession("n2") // and n1 opens another when it speaks again
-		if kept {
-			r.do(Command{Op: OpKeepAlive, Renewals: []Renewal{{Lease: id("a"), Attempt: 1, Hold: true}}})
+		for _, n := range c.attempts {
+			r.held(r.do(acquire("db", "a", hold, attempt(n))))
 		}
-		r.do(acquire("db", "a", hold, attempt(2), from(other)))
-		r.do(withdraw("db", "a", 2, told, from(other)))
-		if _, alive := r.s.PlaceOf(Locks, "db", id("a")); alive != kept {
-			t.Errorf("kept %v: alive %v", kept, alive)
+		for _, w := range c.end {
+			r.do(w)
+		}
+		if standing, _ := r.s.PlaceOf(Locks, "db", id("a")); (standing == Holding) != c.want {
+			t.Errorf("%s: standing %d", c.what, standing)
 		}
 	}
 }
@@ -150,4 +142,80 @@ func TestSidecarThatLeavesGivesNothingUp(t *testing.T) {
 	if s, _ := r.s.PlaceOf(Locks, "db", id("b")); s != Waiting {
 		t.Errorf("the waiter stands %d", s)
 	}
+}
+
+// TestHangUpUnheardUndoesNothingThatWasHeardBefore: a caller was told that it holds, came back with the same lease, and hung up before it
+// heard anything. It may still act on what it was told (P3, P21).
+func TestHangUpUnheardUndoesNothingThatWasHeardBefore(t *testing.T) {
+	for what, before := range map[string]func(r *rig){
+		"its sidecar drained":             func(r *rig) { r.do(withdraw("db", "a", 1, told, latest, leave)) },
+		"its sidecar crashed":             func(r *rig) {},
+		"it was answered a plain acquire": func(r *rig) { r.do(acquire("db", "a", attempt(1))) },
+		"it came back many times": func(r *rig) {
+			for n := range uint64(MaxAttempts) {
+				r.do(acquire("db", "a", hold, attempt(10+n)))
+			}
+			for n := range uint64(MaxAttempts) {
+				r.do(withdraw("db", "a", 10+n))
+			}
+		},
+	} {
+		for _, seen := range []bool{false, true} {
+			r := newRig(t)
+			r.held(r.do(acquire("db", "a", hold, attempt(1), ttl(time.Hour), minHold(time.Hour))))
+			before(r)
+			r.pass(2 * SessionTimeout)
+			r.restore()
+			r.held(r.do(acquire("db", "a", hold, attempt(2))))
+			if seen {
+				r.do(withdraw("db", "a", 2, latest))
+			} else {
+				r.do(withdraw("db", "a", 2))
+			}
+			if standing, _ := r.s.PlaceOf(Locks, "db", id("a")); standing != Holding {
+				t.Errorf("%s, connection seen %v: the lock was given away", what, seen)
+			}
+			r.held(r.do(acquire("db", "a", hold, attempt(3))))
+			r.do(withdraw("db", "a", 3, latest, told))
+			if standing, alive := r.s.PlaceOf(Locks, "db", id("a")); alive || standing == Holding {
+				t.Errorf("%s, connection seen %v: it cannot let go any more", what, seen)
+			}
+			r.want(r.do(acquire("db", "b")), MinHold)
+		}
+	}
+}
+
+// TestApplyDoesNotAskWhatIsPrintable: Go's tables grow with Unicode, and a replica that was built earlier must come to the same.
+func TestApplyDoesNotAskWhatIsPrintable(t *testing.T) {
+	const unassigned = "a\u0378" // no character yet, in Unicode 15
+	if ValidOwner(unassigned) == nil {
+		t.Fatal("the character has been assigned: choose another")
+	}
+	r := newRig(t)
+	r.held(r.do(acquire("db", "a", owner(unassigned))))
+	r.want(r.do(acquire("db", "b", owner("a\x00"))), InvalidOwner)
+	r.want(r.do(acquire("db", "b", owner("a\u0085"))), InvalidOwner)
+	r.want(r.do(acquire("db", "b", owner("a\xff"))), InvalidOwner)
+}
+
+// TestWhateverMovesANamesIndexIsAnEvent: who waits for a change is woken by events.
+func TestWhateverMovesANamesIndexIsAnEvent(t *testing.T) {
+	r := newRig(t)
+	index := r.s.IndexOf(Elections, "e")
+	step := func(what string, c Command) {
+		t.Helper()
+		r.do(c)
+		if now := r.s.IndexOf(Elections, "e"); now == index || len(r.events) == 0 {
+			t.Errorf("%s: index %d to %d, %d events", what, index, now, len(r.events))
+		} else {
+			index = now
+		}
+	}
+	step("a leader", acquire("e", "a", election, wait, minHold(time.Hour)))
+	step("a standby", acquire("e", "b", election, wait))
+	step("a standby's value", with(Command{Op: OpRenew, Space: Elections, Name: "e", Lease: id("b")}, []option{value("v")}))
+	step("a leader's value", with(Command{Op: OpRenew, Space: Elections, Name: "e", Lease: id("a")}, []option{value("v")}))
+	step("a forced release", force("e", firstToken+1, election))
+	step("the former leader lets go", release("e", "a", election))
+	step("a standby leaves", release("e", "b", election))
 }

@@ -92,6 +92,7 @@ func (s *State) letGo(p place) {
 	s.deadlines.Set(deadline{at: until, place: p.id})
 	n := s.name(p.key())
 	s.touch(&n, p.key())
+	s.emit(EventReleased, &p)
 	s.setName(p.key(), n)
 }
 
@@ -153,7 +154,7 @@ func (s *State) withdraw(c *Command) Result {
 		}
 		return s.report(&r, &p)
 	}
-	if i := attemptAt(p.attempts, c.Attempt); i >= 0 {
+	if i := slices.Index(p.attempts, c.Attempt); i >= 0 {
 		s.detach(r, p, i, c)
 	}
 	n := s.name(p.key())
@@ -162,20 +163,24 @@ func (s *State) withdraw(c *Command) Result {
 	return refused
 }
 
-// detach takes an attempt from a place, and with it those that nobody answers for any more: of a sidecar that has been
-// restarted, or was not heard of for a session's time. (Otherwise a caller whose sidecar crashed, and who went on through
-// another, could not let go by hanging up.)
+// detach takes an attempt from a place. The latest attempt of a caller stands for all before it: those were his too, and he went
+// on to this one, perhaps because their sidecar had crashed and will never withdraw them. One that may have reached the log behind
+// its time, its caller having gone on to another, stands for itself alone; and so does one whose caller was never told that it
+// holds, for he may rely on what an earlier one was told.
 func (s *State) detach(r record, p place, i int, c *Command) {
-	rest := slices.Delete(slices.Clone(p.attempts), i, i+1)
-	p.attempts = slices.DeleteFunc(rest, func(a attachment) bool {
-		_, alive := s.sessions.Get(a.session)
-		return !alive
-	})
-	if len(p.attempts) > 0 || c.Leave {
+	holding := p.standing() == Holding
+	first := i
+	if c.Latest && (c.Told || !holding) {
+		first = 0
+	}
+	p.attempts = slices.Delete(slices.Clone(p.attempts), first, i+1)
+	letGo := len(p.attempts) == 0 && !c.Leave && (c.Told || !holding || !p.told)
+	if !letGo {
+		p.told = p.told || c.Told && holding
 		s.places.Set(p.id, p)
 		return
 	}
-	if p.standing() == Holding && c.Told && !r.explicit {
+	if holding && c.Told && !r.explicit {
 		s.endLease(r, Disconnected, "")
 		return
 	}

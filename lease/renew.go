@@ -35,8 +35,8 @@ func (s *State) setValue(p *place, value string) {
 	s.places.Set(p.id, *p)
 	n := s.name(p.key())
 	s.touch(&n, p.key())
-	if p.token > 0 {
-		n.remember(s.emit(EventValueChanged, p))
+	if e := s.emit(EventValueChanged, p); p.token > 0 {
+		n.remember(e)
 	}
 	s.setName(p.key(), n)
 }
@@ -71,12 +71,12 @@ func (s *State) lingering(id ID, c *Command) (place, bool) {
 func (s *State) keepAlive(c *Command) Result {
 	list := make([]Kept, len(c.Renewals))
 	for i := range c.Renewals {
-		list[i] = s.keepOne(&c.Renewals[i], c.Session)
+		list[i] = s.keepOne(&c.Renewals[i])
 	}
 	return Result{Kept: list}
 }
 
-func (s *State) keepOne(k *Renewal, session SessionID) Kept {
+func (s *State) keepOne(k *Renewal) Kept {
 	r, ok := s.leases.Get(k.Lease)
 	if !ok {
 		over := s.over(k.Lease)
@@ -86,10 +86,6 @@ func (s *State) keepOne(k *Renewal, session SessionID) Kept {
 		return Kept{Code: LeaseMismatch}
 	}
 	p, _ := s.places.Get(r.places[0])
-	if at := attemptAt(p.attempts, k.Attempt); at >= 0 && p.attempts[at].session != session {
-		p.attempts = answeredBy(p.attempts, at, session)
-		s.places.Set(p.id, p)
-	}
 	if k.Hold || p.space == Locks && p.standing() == Waiting {
 		s.prolong(&r, termOf(&r, p.space, p.standing() == Holding))
 	}

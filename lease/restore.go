@@ -121,7 +121,7 @@ func (b *builder) add(kind byte, d *decoder) {
 		s.endOrder[e.order()].Set(e.serial, id)
 	case recSession:
 		id := SessionID(d.u())
-		s.sessions.Set(id, session{node: d.str(), from: d.str(), boot: d.u(), low: d.u(), used: Time(d.i()), open: d.u()})
+		s.sessions.Set(id, session{node: d.str(), low: d.u(), used: Time(d.i()), open: d.u()})
 	case recResult:
 		b.addResult(d)
 	default:
@@ -226,7 +226,8 @@ func (e *encoder) place(p *place) {
 	e.i(int64(p.granted))
 	e.i(p.wall)
 	e.u(uint64(p.token))
-	e.attempts(p.attempts)
+	e.serials(p.attempts)
+	e.bool(p.told)
 	e.i(int64(p.until))
 	e.byte(byte(p.ended))
 	e.str(p.why)
@@ -235,27 +236,7 @@ func (e *encoder) place(p *place) {
 func (d *decoder) place() place {
 	return place{id: d.u(), space: Space(d.byte()), name: d.str(), lease: ID(d.str()), owner: d.str(), limit: uint32(d.u()),
 		minHold: d.d(), metadata: d.pairs(), value: d.str(), via: d.str(), queued: Time(d.i()), granted: Time(d.i()),
-		wall: d.i(), token: Token(d.u()), attempts: d.attempts(), until: Time(d.i()), ended: EndReason(d.byte()), why: d.str()}
-}
-
-func (e *encoder) attempts(list []attachment) {
-	e.u(uint64(len(list)))
-	for _, a := range list {
-		e.u(uint64(a.session))
-		e.u(a.number)
-	}
-}
-
-func (d *decoder) attempts() []attachment {
-	n := d.count()
-	if n == 0 {
-		return nil
-	}
-	list := make([]attachment, n)
-	for i := range list {
-		list[i] = attachment{SessionID(d.u()), d.u()}
-	}
-	return list
+		wall: d.i(), token: Token(d.u()), attempts: d.serials(), told: d.bool(), until: Time(d.i()), ended: EndReason(d.byte()), why: d.str()}
 }
 
 func (e *encoder) name(space Space, key string, n *name) {
@@ -326,8 +307,6 @@ func (d *decoder) ended() (ID, end) {
 func (e *encoder) session(id SessionID, v *session) {
 	e.u(uint64(id))
 	e.str(v.node)
-	e.str(v.from)
-	e.u(v.boot)
 	e.u(v.low)
 	e.i(int64(v.used))
 	e.u(v.open)

@@ -3,8 +3,6 @@ package lease
 // session is what is known of one run of one sidecar.
 type session struct {
 	node string // its name, for people
-	from string // its identity; empty if it gave none
-	boot uint64 // which of its runs
 	low  uint64 // every command below has been answered or given up
 	used Time   // when it last said something
 	size int    // results remembered
@@ -103,44 +101,18 @@ func (s *State) answered(id SessionID, live *session, low uint64) {
 
 // openSession makes a session. Said again with the same nonce (Attempt) it reports the one made.
 func (s *State) openSession(c *Command) Result {
-	if len(c.Node) > MaxOwnerLen || !printable(c.Node) || len(c.Sidecar) > MaxOwnerLen {
+	if len(c.Node) > MaxOwnerLen || !wellFormed(c.Node) {
 		return Result{Code: InvalidRequest, Param: "node", Index: s.index, Detail: "a node name is printable UTF-8"}
 	}
 	if made := s.openedBy(c.Attempt); made != 0 {
 		return Result{Session: made, Index: s.index}
 	}
-	if c.Sidecar != "" && !s.newestRun(c) {
-		return Result{Code: StaleCommand, Index: s.index}
-	}
 	for s.sessions.Len() >= MaxSessions {
 		s.dropIdlest()
 	}
 	s.session++
-	s.sessions.Set(s.session, session{node: c.Node, from: c.Sidecar, boot: c.Boot, used: s.clock, open: c.Attempt})
+	s.sessions.Set(s.session, session{node: c.Node, used: s.clock, open: c.Attempt})
 	return Result{Session: s.session, Index: s.index}
-}
-
-// newestRun ends the sessions of a sidecar's earlier runs: who died answers for nobody. It returns false if a later run is
-// known, and this command was long under way.
-func (s *State) newestRun(c *Command) bool {
-	var over []SessionID
-	newest := true
-	s.sessions.Scan(func(id SessionID, live session) bool {
-		switch {
-		case live.from != c.Sidecar:
-		case live.boot < c.Boot:
-			over = append(over, id)
-		case live.boot > c.Boot:
-			newest = false
-		}
-		return newest
-	})
-	if newest {
-		for _, id := range over {
-			s.dropSession(id)
-		}
-	}
-	return newest
 }
 
 // openedBy finds the session that a nonce opened; 0 if none lives.

@@ -89,17 +89,12 @@ type place struct {
 	queued   Time
 	granted  Time // meaningful where token > 0
 	wall     int64
-	token    Token        // 0: waiting
-	attempts []attachment // of callers, that have not withdrawn; oldest first
-	until    Time         // >0: the holder has ended, the place is free at that time
+	token    Token    // 0: waiting
+	attempts []uint64 // of callers, that have not withdrawn; in the order of the log
+	told     bool     // a caller who is no longer among the attempts knew that it holds, and may rely on it
+	until    Time     // >0: the holder has ended, the place is free at that time
 	ended    EndReason
 	why      string
-}
-
-// attachment is one try of a caller to have a place, through one run of one sidecar.
-type attachment struct {
-	session SessionID // of the sidecar that answers for it; when that is over nobody does
-	number  uint64
 }
 
 func (p *place) standing() Standing {

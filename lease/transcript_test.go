@@ -74,7 +74,6 @@ func play(t *testing.T, script string) string {
 type stage struct {
 	*rig
 	sidecars map[string]SessionID
-	boots    uint64
 	labels   map[string]Command
 }
 
@@ -84,7 +83,6 @@ type stage struct {
 //	again LABEL         the very same command once more, as a network that doubles or delays delivers it
 //	delay LABEL: …      a command is sent, and is under way until it is said again
 //	show lock NAME      what a read answers
-//	restart n1          a sidecar dies and comes back: it opens another session
 //	leader change       a new Raft leader; what the old one still had under way is stamped in the old term
 //	stale: …            a command in an entry that the old Raft leader stamped
 //	snapshot            the node restarts from a snapshot
@@ -108,10 +106,6 @@ func (s *stage) line(line string) ([]string, error) {
 		return s.show(words[1], words[2])
 	case "snapshot":
 		s.restore()
-		return nil, nil
-	case "restart":
-		s.boots++
-		s.sidecars[words[1]] = s.apply(Command{Op: OpOpenSession, Node: words[1], Sidecar: words[1], Boot: s.boots})[0].Session
 		return nil, nil
 	case "leader":
 		s.term++
@@ -172,11 +166,10 @@ func (s *stage) parse(words []string) (Command, error) {
 		}
 	}
 	if c.Op == OpKeepAlive {
-		c.Renewals, c.Lease, c.Name = []Renewal{{Lease: c.Lease, Attempt: c.Attempt, Hold: c.Hold}}, "", ""
+		c.Renewals, c.Lease, c.Name = []Renewal{{Lease: c.Lease, Hold: c.Hold}}, "", ""
 	}
 	if _, ok := s.sidecars[sidecar]; !ok {
-		s.boots++
-		s.sidecars[sidecar] = s.apply(Command{Op: OpOpenSession, Node: sidecar, Sidecar: sidecar, Boot: s.boots})[0].Session
+		s.sidecars[sidecar] = s.openSession(sidecar)
 	}
 	c.Session = s.sidecars[sidecar]
 	return s.number(c), nil
@@ -200,6 +193,8 @@ func (s *stage) parameter(c *Command, key, arg string, given bool, sidecar *stri
 		c.Hold = true
 	case !given && key == "told":
 		c.Told = true
+	case !given && key == "latest":
+		c.Latest = true
 	case !given && key == "leave":
 		c.Leave = true
 	case !given && key == "immediate":

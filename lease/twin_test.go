@@ -38,7 +38,8 @@ type twinPlace struct {
 	minHold  time.Duration
 	metadata []Pair
 	value    string
-	attempts []attachment
+	attempts []uint64
+	told     bool
 	token    Token
 	granted  Time
 	until    Time // the holder has ended, its place is taken until then
@@ -56,8 +57,6 @@ type twinEnd struct {
 
 type twinSession struct {
 	id      SessionID
-	from    string
-	boot    uint64
 	low     uint64
 	used    Time
 	answers map[uint64]Result
@@ -285,14 +284,8 @@ func (w *twin) renew(l *twinLease) {
 // do runs one command, once.
 func (w *twin) do(c Command) Result {
 	if c.Op == OpOpenSession {
-		for _, s := range w.sessions {
-			if c.Sidecar != "" && s.from == c.Sidecar && s.boot > c.Boot {
-				return Result{Code: StaleCommand}
-			}
-		}
-		w.sessions = slices.DeleteFunc(w.sessions, func(s *twinSession) bool { return c.Sidecar != "" && s.from == c.Sidecar && s.boot < c.Boot })
 		w.opened++
-		w.sessions = append(w.sessions, &twinSession{id: w.opened, from: c.Sidecar, boot: c.Boot, used: w.clock, answers: map[uint64]Result{}})
+		w.sessions = append(w.sessions, &twinSession{id: w.opened, used: w.clock, answers: map[uint64]Result{}})
 		return Result{Session: w.opened}
 	}
 	i := slices.IndexFunc(w.sessions, func(s *twinSession) bool { return s.id == c.Session })
@@ -375,9 +368,6 @@ func (w *twin) keepAlive(c *Command) (out Result) {
 			continue
 		}
 		p := w.of(l)[0]
-		if i := attemptAt(p.attempts, k.Attempt); i >= 0 {
-			p.attempts[i].session = c.Session
-		}
 		if k.Hold || p.token == 0 && p.at.space == Locks {
 			w.renew(l)
 		}
@@ -385,11 +375,6 @@ func (w *twin) keepAlive(c *Command) (out Result) {
 		out.Kept = append(out.Kept, Kept{Standing: r.Standing, Token: r.Token, Remaining: r.Remaining, Position: r.Position})
 	}
 	return out
-}
-
-// heard tells whether the sidecar behind a session still is one.
-func (w *twin) heard(id SessionID) bool {
-	return slices.ContainsFunc(w.sessions, func(s *twinSession) bool { return s.id == id })
 }
 
 func (w *twin) elsewhere(l *twinLease, k nameKey, t Token) Result {
@@ -459,7 +444,7 @@ func (w *twin) acquire(c *Command, k nameKey) Result {
 	}
 	p := &twinPlace{at: k, lease: c.Lease, limit: c.Limit, minHold: c.MinHold, metadata: c.Metadata, value: c.Value}
 	if c.Attempt != 0 {
-		p.attempts = []attachment{{c.Session, c.Attempt}}
+		p.attempts = []uint64{c.Attempt}
 	}
 	w.places = append(w.places, p)
 	if now {
@@ -485,10 +470,8 @@ func (w *twin) again(c *Command, l *twinLease, p *twinPlace) Result {
 	if p.token == 0 && !c.Wait {
 		return w.refused(p.at)
 	}
-	if i := attemptAt(p.attempts, c.Attempt); i >= 0 {
-		p.attempts[i].session = c.Session
-	} else if c.Attempt != 0 {
-		p.attempts = append(p.attempts, attachment{c.Session, c.Attempt})
+	if c.Attempt != 0 && !slices.Contains(p.attempts, c.Attempt) {
+		p.attempts = append(p.attempts, c.Attempt) // of the eight that are remembered the game makes but three
 	}
 	if !l.explicit {
 		w.renew(l)
@@ -563,11 +546,16 @@ func (w *twin) withdraw(c *Command, l *twinLease, k nameKey) Result {
 		}
 		return w.report(l, p)
 	}
-	if i := attemptAt(p.attempts, c.Attempt); i >= 0 {
+	if i := slices.Index(p.attempts, c.Attempt); i >= 0 {
 		p.attempts = slices.Delete(p.attempts, i, i+1)
-		p.attempts = slices.DeleteFunc(p.attempts, func(a attachment) bool { return !w.heard(a.session) })
+		if c.Latest && (c.Told || p.token == 0) {
+			p.attempts = p.attempts[i:]
+		}
+		before := p.told
+		p.told = p.told || c.Told && p.token > 0
 		switch {
 		case len(p.attempts) > 0 || c.Leave:
+		case p.token > 0 && before && !c.Told: // it may be relied upon by who was told before
 		case c.Told && p.token > 0 && !l.explicit:
 			w.end(l, Disconnected, "")
 		default:

@@ -42,8 +42,10 @@ func ValidLeaseID(id ID) *Fault {
 }
 
 // ValidOwner checks the caller's name for itself: up to MaxOwnerLen bytes of printable UTF-8, not empty.
-func ValidOwner(owner string) *Fault {
-	if owner == "" || len(owner) > MaxOwnerLen || !printable(owner) {
+func ValidOwner(owner string) *Fault { return validOwner(owner, printable) }
+
+func validOwner(owner string, text charset) *Fault {
+	if owner == "" || len(owner) > MaxOwnerLen || !text(owner) {
 		return &Fault{InvalidOwner, "owner", fmt.Sprintf("an owner is 1 to %d bytes of printable UTF-8", MaxOwnerLen)}
 	}
 	return nil
@@ -74,7 +76,9 @@ func ValidMinHold(d time.Duration) *Fault {
 }
 
 // ValidMetadata checks that the pairs are sorted, without repeats, printable and within MaxMetadataBytes.
-func ValidMetadata(pairs []Pair) *Fault {
+func ValidMetadata(pairs []Pair) *Fault { return validMetadata(pairs, printable) }
+
+func validMetadata(pairs []Pair, text charset) *Fault {
 	fault := func(format string, args ...any) *Fault {
 		return &Fault{InvalidMetadata, "metadata", fmt.Sprintf(format, args...)}
 	}
@@ -82,7 +86,7 @@ func ValidMetadata(pairs []Pair) *Fault {
 		return fault("keys and values may have %d bytes together, these have %d", MaxMetadataBytes, n)
 	}
 	for i, p := range pairs {
-		if p.Key == "" || !printable(p.Key) || !printable(p.Value) {
+		if p.Key == "" || !text(p.Key) || !text(p.Value) {
 			return fault("keys and values are printable UTF-8, keys not empty")
 		}
 		if i > 0 && pairs[i-1].Key >= p.Key {
@@ -93,16 +97,20 @@ func ValidMetadata(pairs []Pair) *Fault {
 }
 
 // ValidValue checks an election's value.
-func ValidValue(value string) *Fault {
-	if len(value) > MaxValueBytes || !printable(value) {
+func ValidValue(value string) *Fault { return validValue(value, printable) }
+
+func validValue(value string, text charset) *Fault {
+	if len(value) > MaxValueBytes || !text(value) {
 		return &Fault{InvalidValue, "value", fmt.Sprintf("a value is up to %d bytes of printable UTF-8", MaxValueBytes)}
 	}
 	return nil
 }
 
 // ValidReason checks the reason of a forced release.
-func ValidReason(reason string) *Fault {
-	if len(reason) > MaxReasonLen || !printable(reason) {
+func ValidReason(reason string) *Fault { return validReason(reason, printable) }
+
+func validReason(reason string, text charset) *Fault {
+	if len(reason) > MaxReasonLen || !text(reason) {
 		return &Fault{InvalidReason, "reason", fmt.Sprintf("a reason is up to %d bytes of printable UTF-8", MaxReasonLen)}
 	}
 	return nil
@@ -112,6 +120,21 @@ func alphanumeric(b byte) bool {
 	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9'
 }
 
+// charset tells whether a text has only characters that are allowed.
+type charset func(string) bool
+
+// wellFormed is what Apply asks of a text: UTF-8 without control characters. It must be the same in every build, and which characters
+// are printable is not: Go's tables grow with Unicode.
+func wellFormed(s string) bool {
+	for _, r := range s {
+		if r < 0x20 || r >= 0x7f && r < 0xa0 {
+			return false
+		}
+	}
+	return utf8.ValidString(s)
+}
+
+// printable is what callers are held to, before anything is proposed.
 func printable(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
@@ -137,17 +160,17 @@ func pairsBytes(pairs []Pair) int {
 func (c *Command) validate(set *Settings) *Fault {
 	switch c.Op {
 	case OpCreateLease:
-		return firstFault(ValidLeaseID(c.Lease), ValidOwner(c.Owner), ValidTTL(c.TTL, set.MinTTL), ValidMetadata(c.Metadata))
+		return firstFault(ValidLeaseID(c.Lease), validOwner(c.Owner, wellFormed), ValidTTL(c.TTL, set.MinTTL), validMetadata(c.Metadata, wellFormed))
 	case OpAcquire:
 		if c.Space == Elections && c.Limit != 1 {
 			return &Fault{InvalidLimit, "limit", "an election has one leader: limit must be 1"}
 		}
-		return firstFault(c.validPlace(), ValidOwner(c.Owner), ValidTTL(c.TTL, set.MinTTL), ValidLimit(c.Limit),
-			ValidMinHold(c.MinHold), ValidMetadata(c.Metadata), ValidValue(c.Value))
+		return firstFault(c.validPlace(), validOwner(c.Owner, wellFormed), ValidTTL(c.TTL, set.MinTTL), ValidLimit(c.Limit),
+			ValidMinHold(c.MinHold), validMetadata(c.Metadata, wellFormed), validValue(c.Value, wellFormed))
 	case OpRenew, OpRelease, OpWithdraw:
-		return firstFault(c.validPlace(), ValidValue(c.Value))
+		return firstFault(c.validPlace(), validValue(c.Value, wellFormed))
 	case OpForceRelease:
-		return firstFault(validSpace(c.Space), ValidName(c.Name), ValidReason(c.Reason))
+		return firstFault(validSpace(c.Space), ValidName(c.Name), validReason(c.Reason, wellFormed))
 	case OpRenewLease, OpRevokeLease:
 		return ValidLeaseID(c.Lease)
 	case OpKeepAlive:

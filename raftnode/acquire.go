@@ -23,7 +23,7 @@ func (n *Node) Acquire(ctx context.Context, c lease.Command, wait time.Duration)
 		out.Created = true // the command that found the grant did not make it; this request did
 	}
 	if hungUp(ctx) {
-		n.takeBack(w, w.withdrawal())
+		n.takeBack(w, w.withdrawal(), 0)
 	}
 	return out, err
 }
@@ -51,7 +51,7 @@ func (w *waiting) run(ctx context.Context) (Outcome, error) {
 		}
 		if !w.stood {
 			w.stood = true
-			k := newKept(lease.Renewal{Lease: w.at.lease, Attempt: w.command.Attempt}, out.TTL, nil)
+			k := newKept(lease.Renewal{Lease: w.at.lease}, out.TTL, nil)
 			n.keeper.add(k)
 			defer n.keeper.drop(k)
 		}
@@ -136,13 +136,14 @@ func (w *waiting) withdrawal() lease.Command {
 	return lease.Command{Op: lease.OpWithdraw, Space: w.at.space, Name: w.at.name, Lease: w.at.lease, Attempt: w.command.Attempt}
 }
 
-// takeBack withdraws, in the background, the attempt of a caller that hung up.
-func (n *Node) takeBack(w *waiting, withdrawal lease.Command) {
+// takeBack withdraws, in the background, the attempt of a caller that hung up. It is tried for as long as the lease may last, so that
+// nobody waits for what has been let go of while this sidecar was cut off.
+func (n *Node) takeBack(w *waiting, withdrawal lease.Command, ttl time.Duration) {
 	if w.last == (lease.Identity{}) {
 		return // nothing was ever sent
 	}
 	n.beside(func() {
-		ctx, cancel := context.WithTimeout(n.ctx, withdrawTimeout)
+		ctx, cancel := context.WithTimeout(n.ctx, withdrawTimeout+ttl)
 		defer cancel()
 		if _, _, err := n.carry(ctx, errand{command: withdrawal, cancels: w.last}); err != nil {
 			n.log.Warn("could not take back what a caller has let go of; its lease runs out", "name", w.at.name, "err", err)

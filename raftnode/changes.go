@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sidelock/sidelock/lease"
@@ -50,7 +51,11 @@ func (n *Node) RenewUntilChange(ctx context.Context, c lease.Command, wait time.
 	if err != nil || out.Code != lease.OK || wait <= 0 {
 		return out, err
 	}
-	one := newKept(lease.Renewal{Lease: c.Lease, Hold: true}, out.TTL, nil)
+	one := newKept(lease.Renewal{Lease: c.Lease, Hold: true}, out.TTL, func(r renewed) {
+		if r.doubt == lease.OK && r.Code == lease.OK && r.Standing == lease.Holding {
+			n.leads.set(c.Name, c.Lease, r.Token, r.sent, safeUntil(r.Remaining, out.TTL, r.sent))
+		}
+	})
 	n.keeper.add(one)
 	defer n.keeper.drop(one)
 	stood := out.Standing
@@ -67,10 +72,19 @@ func (n *Node) RenewUntilChange(ctx context.Context, c lease.Command, wait time.
 			if out.ValidFor = n.validFor(out.until); err != nil && out.ValidFor > 0 {
 				return out, nil // what the first renewal came to still holds true
 			}
-			return next, err
+			return next, unsettled(err)
 		}
 		out = next
 	}
 	out.ValidFor = n.validFor(out.until)
 	return out, nil
+}
+
+// unsettled is an error after something has happened already, be it that a later command came to nothing.
+func unsettled(err error) error {
+	var made *Error
+	if !errors.As(err, &made) || made.Code == OutcomeUnknown {
+		return err
+	}
+	return &Error{OutcomeUnknown, "the lease was renewed, and what became of it since could not be learnt; repeat the call", err}
 }

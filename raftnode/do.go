@@ -150,7 +150,7 @@ func (a *attempt) unknown(err error) error {
 // openSession makes a session of this sidecar. Doubled, it leaves one behind that ends by itself.
 func (n *Node) openSession(ctx context.Context) (lease.SessionID, error) {
 	try := attempt{node: n, patient: true}
-	res, err := try.until(ctx, &lease.Command{Op: lease.OpOpenSession, Node: n.cfg.Name, Sidecar: string(n.id), Boot: n.dir.Boot(), Attempt: n.session.draw()})
+	res, err := try.until(ctx, &lease.Command{Op: lease.OpOpenSession, Node: n.cfg.Name, Attempt: n.session.draw()})
 	if err != nil {
 		var made *Error
 		if errors.As(err, &made) && made.Code == OutcomeUnknown {

@@ -237,16 +237,16 @@ func (c *client) connect() {
 			return
 		}
 		lost := c.follow(h, &mine, cmd, time.Duration(c.rng.IntN(5000))*time.Millisecond)
-		if by := Ending(c.rng.IntN(2)); lost || by == ByClient {
+		if lost || c.rng.IntN(2) == 0 {
 			if mine != nil {
 				c.h.mu.Lock()
 				mine.end = minTime(mine.end, time.Now())
 				c.h.mu.Unlock()
 			}
-			h.End(ByClient, mine != nil)
+			h.End(Ending{Release: true, Told: mine != nil, Latest: true})
 			return
 		}
-		h.End(BySidecar, mine != nil)
+		h.End(Ending{Told: mine != nil, Latest: true})
 	}
 }
 

@@ -26,8 +26,6 @@ type Hold struct {
 	now  HoldState
 	end  time.Duration // the safe deadline, by the boot clock
 	over bool          // End was called
-
-	supposed bool // it is taken for lost, because its deadline has passed; the cluster has not said so
 }
 
 // HoldState is how a hold stands.
@@ -66,14 +64,14 @@ func (n *Node) Hold(ctx context.Context, c lease.Command, wait time.Duration) (*
 	w.last = id
 	if err != nil || out.Code != lease.OK {
 		if hungUp(ctx) {
-			n.takeBack(w, w.withdrawal())
+			n.takeBack(w, w.withdrawal(), 0)
 		}
 		return nil, out, err
 	}
 	h := &Hold{node: n, w: w, bell: newBell(), done: make(chan struct{})}
 	h.ctx, h.cancel = context.WithCancel(n.ctx)
 	h.now = HoldState{Lease: c.Lease, TTL: out.TTL}
-	h.kept = newKept(lease.Renewal{Lease: c.Lease, Attempt: c.Attempt, Hold: true}, out.TTL, h.renewed)
+	h.kept = newKept(lease.Renewal{Lease: c.Lease, Hold: true}, out.TTL, h.renewed)
 	n.keeper.add(h.kept)
 	h.learn(keptOf(&out), out.sent)
 	if !n.beside(h.run) {
@@ -97,7 +95,6 @@ func (h *Hold) State() HoldState {
 	if h.now.Standing == lease.Holding {
 		if h.now.ValidFor = h.node.validFor(h.end); h.now.ValidFor == 0 {
 			h.loseLocked(LostReason(lease.Expired.String()), "")
-			h.supposed = true
 		}
 	}
 	return h.now
@@ -241,22 +238,23 @@ func (h *Hold) close() {
 	<-h.ctx.Done()
 }
 
-// Ending says who ends a hold.
-type Ending uint8
+// Ending says how a hold ends.
+type Ending struct {
+	// Release: its client has let go, so that the place is given up. Otherwise only this sidecar ends the connection: the lease
+	// lives out its TTL, and a hold with the same lease resumes it.
+	Release bool
+	// Told: the client was told that it holds, so this is an end like any other, and min_hold counts.
+	Told bool
+	// Latest: the connection was still there when the place had been taken. Then whatever its client tried before with this lease
+	// is behind it, also at a sidecar that has crashed and will never say so.
+	Latest bool
+}
 
-// The endings.
-const (
-	// ByClient releases at once. Told says whether the client knew that it held: then its min_hold counts.
-	ByClient Ending = iota
-	// BySidecar releases nothing: the lease lives out its TTL, and a hold with the same lease resumes it.
-	BySidecar
-)
-
-// End ends the hold; told says whether the client was told that it holds. What has been lost needs no ending, but what was
-// only taken for lost, its deadline having passed, is given up for good.
-func (h *Hold) End(by Ending, told bool) {
+// End ends the hold. What has been lost needs no ending. (A hold whose deadline has passed while nobody could be asked may still have
+// its lease, since cluster time stands still without a Raft leader. It is not given up: its client may have renewed it through another sidecar.)
+func (h *Hold) End(e Ending) {
 	h.mu.Lock()
-	again, lost := h.over, h.now.Lost != "" && !h.supposed
+	again, lost := h.over, h.now.Lost != ""
 	h.over = true
 	h.mu.Unlock()
 	if again {
@@ -269,9 +267,9 @@ func (h *Hold) End(by Ending, told bool) {
 		return
 	}
 	c := h.w.withdrawal()
-	c.Told, c.Leave = told, by == BySidecar
-	if by == ByClient {
-		h.node.takeBack(h.w, c)
+	c.Told, c.Latest, c.Leave = e.Told, e.Latest, !e.Release
+	if e.Release {
+		h.node.takeBack(h.w, c, h.now.TTL)
 		return
 	}
 	ctx, cancel := context.WithTimeout(h.node.ctx, leaveTimeout)

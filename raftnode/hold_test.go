@@ -9,6 +9,12 @@ import (
 	"github.com/sidelock/sidelock/lease"
 )
 
+// How a client's hang-up ends a hold.
+var (
+	hungUpHolding = Ending{Release: true, Told: true, Latest: true}
+	hungUpWaiting = Ending{Release: true, Latest: true}
+)
+
 func (w *world) mustBegin(h *host, c lease.Command, wait time.Duration) *Hold {
 	w.t.Helper()
 	hold, out, err := h.up().Hold(within(5*time.Second), c, wait)
@@ -50,7 +56,7 @@ func TestHoldLastsAsLongAsItsClientAndNoLonger(t *testing.T) {
 					t.Fatalf("%s: %+v", h.name, now)
 				}
 			}
-			hold.End(ByClient, true)
+			hold.End(hungUpHolding)
 			ended := time.Now()
 			w.wantGrant(next, time.Second, "the next in line")
 			if took := time.Since(ended); took > 200*time.Millisecond {
@@ -74,7 +80,7 @@ func TestHoldsStandInLineAndAreToldTheirPosition(t *testing.T) {
 				w.eventually(5*time.Second, "the position", func() bool { return holds[k].State().Position == k-i })
 			}
 			w.sleep(12 * time.Second) // longer than any waiter's lease
-			holds[i].End(ByClient, true)
+			holds[i].End(hungUpHolding)
 		}
 	})
 }
@@ -90,7 +96,7 @@ func TestHoldThatWillNotWaitIsRefusedAndLeavesNothing(t *testing.T) {
 		if now := w.comesTo(waited, lease.Absent, 4*time.Second, "the end of its wait"); now.Lost != WaitOver {
 			t.Errorf("%+v", now)
 		}
-		waited.End(ByClient, false)
+		waited.End(hungUpWaiting)
 		w.queued("l", 0)
 	})
 }
@@ -151,9 +157,9 @@ func TestHolderThatIsCutOffIsToldInTime(t *testing.T) {
 				if !jeopardy {
 					t.Error("the holder was never told of its jeopardy")
 				}
-				hold.End(ByClient, true)
-				chief.End(ByClient, true)
-				successor.End(ByClient, true)
+				hold.End(hungUpHolding)
+				chief.End(hungUpHolding)
+				successor.End(hungUpHolding)
 			})
 		})
 	}
@@ -174,7 +180,7 @@ func TestSuspendedSidecarKnowsThatTimeHasPassed(t *testing.T) {
 		if now := hold.State(); now.Standing != lease.Absent || now.Lost != "expired" {
 			t.Errorf("after a suspension %+v", now)
 		}
-		hold.End(ByClient, true)
+		hold.End(hungUpHolding)
 	})
 }
 
@@ -189,8 +195,8 @@ func TestWhatTheSidecarEndsIsNotReleased(t *testing.T) {
 			last := w.hosts[(i+2)%3].background(context.Background(), lockCommand(name, "last"+name, time.Minute, 3), time.Hour)
 			w.queued(name, 2)
 			token := hold.State().Token
-			hold.End(BySidecar, true)
-			waiting.End(BySidecar, false)
+			hold.End(Ending{Told: true, Latest: true})
+			waiting.End(Ending{Told: false, Latest: true})
 			w.sleep(8 * time.Second)
 			if info := w.look(name); info.HolderCount != 1 || info.Holders[0].Token != token || info.QueueLength != 2 {
 				t.Fatalf("%s: the sidecar's end released something: %+v", h.name, info)
@@ -203,9 +209,9 @@ func TestWhatTheSidecarEndsIsNotReleased(t *testing.T) {
 			if now := again.State(); now.Standing != lease.Waiting || now.Position != 1 {
 				t.Errorf("its place in line is %+v", now)
 			}
-			resumed.End(ByClient, true)
+			resumed.End(hungUpHolding)
 			w.comesTo(again, lease.Holding, time.Second, "the second's turn")
-			again.End(ByClient, true)
+			again.End(hungUpHolding)
 			w.wantGrant(last, time.Second, "the last in line")
 		}
 	})
@@ -224,10 +230,7 @@ func TestHoldOfACrashedSidecarIsResumedAndThenReleasedAtOnce(t *testing.T) {
 		if now := resumed.State(); now.Token != token || now.Standing != lease.Holding {
 			t.Fatalf("resumed as %+v", now)
 		}
-		dead.start()
-		w.ready()
-		w.mustHold(dead, lockCommand("another", "another", time.Minute, 9)) // it speaks again, in another session
-		resumed.End(ByClient, true)
+		resumed.End(hungUpHolding)
 		w.eventually(time.Second, "the lock is free", func() bool { return w.look("l").HolderCount == 0 })
 	})
 }
@@ -237,11 +240,11 @@ func TestGrantThatItsClientNeverHeardOfIsGivenBack(t *testing.T) {
 		c := lockCommand("l", "unheard", time.Minute, 1)
 		c.MinHold = time.Hour
 		hold := w.mustBegin(w.follower(), c, -1)
-		hold.End(ByClient, false)
+		hold.End(hungUpWaiting)
 		w.eventually(time.Second, "the lock is free", func() bool { return w.look("l").HolderCount == 0 })
 		c.Attempt = 2
 		heard := w.mustBegin(w.follower(), c, -1) // the same lease: it was as if nothing had happened
-		heard.End(ByClient, true)
+		heard.End(hungUpHolding)
 		w.sleep(time.Second)
 		if info := w.look("l"); info.HolderCount != 1 || info.Holders[0].Ended != lease.Disconnected {
 			t.Errorf("min_hold does not count for one who held: %+v", info)
@@ -264,7 +267,7 @@ func TestHolderLearnsAtOnceThatItWasForcedOut(t *testing.T) {
 			if now.Lost != "forced" || now.Why != "why" {
 				t.Errorf("%+v", now)
 			}
-			hold.End(ByClient, true) // says nothing to the log: the name is free at the old deadline
+			hold.End(hungUpHolding) // says nothing to the log: the name is free at the old deadline
 			select {
 			case <-next:
 				t.Fatal("the next was granted while the former holder may still believe")
@@ -275,20 +278,59 @@ func TestHolderLearnsAtOnceThatItWasForcedOut(t *testing.T) {
 	})
 }
 
-// TestHoldThatIsGivenUpAtItsDeadlineFreesTheLock: the whole group is gone for longer than the TTL. Its cluster time stood still, so the
-// lease lives; but the holder was told that it is over, and nobody else shall wait for it.
-func TestHoldThatIsGivenUpAtItsDeadlineFreesTheLock(t *testing.T) {
+// TestLossByTheClockGivesNothingUp: a sidecar that is cut off says at its own deadline that it is over. Its client had meanwhile renewed
+// through another sidecar, and holds.
+func TestLossByTheClockGivesNothingUp(t *testing.T) {
 	inFakeTime(t, 3, func(w *world) {
-		h := w.hosts[0]
-		hold := w.mustBegin(h, lockCommand("l", "holder", 20*time.Second, 1), -1)
-		for _, other := range w.hosts {
-			w.isolate(other)
+		cut, other := w.follower(), w.leader()
+		hold := w.mustBegin(cut, lockCommand("l", "holder", 10*time.Second, 1), -1)
+		next := other.background(context.Background(), lockCommand("l", "next", time.Minute, 2), time.Hour)
+		w.queued("l", 1)
+		w.isolate(cut)
+		w.sleep(5 * time.Second)
+		w.mustRenew(other, "l", "holder")
+		w.comesTo(hold, lease.Absent, 10*time.Second, "its deadline")
+		hold.End(Ending{Release: true, Told: true, Latest: true})
+		w.net.HealAll()
+		w.ready()
+		w.mustRenew(other, "l", "holder")
+		select {
+		case <-next:
+			t.Error("another was granted what its holder had renewed")
+		case <-time.After(5 * time.Second):
 		}
-		w.comesTo(hold, lease.Absent, 25*time.Second, "its deadline")
-		hold.End(ByClient, true)
+		w.wantGrant(next, 10*time.Second, "the next, in its time")
+	})
+}
+
+// TestHangUpAtASidecarThatIsCutOffIsNotForgotten: it is carried when the sidecar is back, long before the TTL.
+func TestHangUpAtASidecarThatIsCutOffIsNotForgotten(t *testing.T) {
+	inFakeTime(t, 3, func(w *world) {
+		cut := w.follower()
+		hold := w.mustBegin(cut, lockCommand("l", "holder", time.Hour, 1), -1)
+		w.isolate(cut)
+		hold.End(hungUpHolding)
+		w.sleep(time.Minute)
 		w.net.HealAll()
 		w.ready()
 		w.eventually(3*time.Second, "the lock is free", func() bool { return w.look("l").HolderCount == 0 })
+	})
+}
+
+// TestResumedHoldThatHungUpUnheardLeavesWhatWasHeardBefore (P3, P21).
+func TestResumedHoldThatHungUpUnheardLeavesWhatWasHeardBefore(t *testing.T) {
+	inFakeTime(t, 3, func(w *world) {
+		first, second := w.hosts[0], w.hosts[1]
+		c := lockCommand("l", "holder", time.Minute, 1)
+		w.mustBegin(first, c, -1).End(Ending{Told: true, Latest: true}) // drained
+		for n, e := range []Ending{{Release: true}, {Release: true, Latest: true}} {
+			c.Attempt = uint64(2 + n)
+			w.mustBegin(second, c, -1).End(e)
+			w.sleep(time.Second)
+			if w.look("l").HolderCount != 1 {
+				t.Fatalf("%+v gave the lock away", e)
+			}
+		}
 	})
 }
 
@@ -313,7 +355,7 @@ func TestKeeperRenewsManyHoldsInFewCommands(t *testing.T) {
 			if now := one.State(); now.Standing != lease.Holding || now.ValidFor < 9*time.Second {
 				t.Fatalf("%+v", now)
 			}
-			one.End(ByClient, true)
+			one.End(hungUpHolding)
 		}
 		w.eventually(5*time.Second, "all are released", func() bool { return w.leader().up().Counts().Leases == 0 })
 	})

@@ -12,32 +12,47 @@ import (
 type leads struct {
 	mu     sync.Mutex
 	byName map[string]map[lease.ID]lead
+	gone   map[seat]farewell
+	swept  time.Duration
 }
 
-// lead is one lease at one election. All times are by the boot clock.
+// lead is one lease that leads an election. All times are by the boot clock.
 type lead struct {
 	token lease.Token
-	until time.Duration // the safe deadline; 0: it leads no more
-	gone  time.Duration // when it was given up. An answer to what was sent before comes too late to tell anything
+	until time.Duration // the safe deadline
+	span  time.Duration // from the sending of the renewal to the deadline that it brought
 }
 
-// rememberGone is longer than any request is under way that is not waiting.
-const rememberGone = 10 * time.Minute
+// seat is a lease at an election.
+type seat struct {
+	name string
+	id   lease.ID
+}
 
-func newLeads() *leads { return &leads{byName: map[string]map[lease.ID]lead{}} }
+// farewell is when a lead was given up. An answer to what was sent before comes too late to tell anything; after a span
+// it would say that itself.
+type farewell struct{ at, forget time.Duration }
+
+const sweepLeadsEvery = 5 * time.Second
+
+func newLeads() *leads {
+	return &leads{byName: map[string]map[lease.ID]lead{}, gone: map[seat]farewell{}}
+}
 
 // set notes that a lease leads until a time, as a command came to that was sent at a time. A deadline never moves back.
 func (l *leads) set(name string, id lease.ID, token lease.Token, sent, until time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old := l.byName[name][id]
-	if old.gone != 0 && sent <= old.gone || old.token == token && until < old.until {
+	if g, ok := l.gone[seat{name, id}]; ok && sent <= g.at {
+		return
+	}
+	if old := l.byName[name][id]; old.token == token && until < old.until {
 		return
 	}
 	if l.byName[name] == nil {
 		l.byName[name] = map[lease.ID]lead{}
 	}
-	l.byName[name][id] = lead{token: token, until: until}
+	l.byName[name][id] = lead{token: token, until: until, span: until - sent}
 }
 
 // giveUp notes that a lease may lead no more from now on; an empty name is every election.
@@ -54,8 +69,14 @@ func (l *leads) giveUp(name string, id lease.ID, now time.Duration) {
 }
 
 func (l *leads) giveUpLocked(name string, id lease.ID, now time.Duration) {
-	if one, ok := l.byName[name][id]; ok {
-		l.byName[name][id] = lead{token: one.token, gone: max(now, 1)}
+	one, ok := l.byName[name][id]
+	if !ok {
+		return
+	}
+	l.gone[seat{name, id}] = farewell{at: now, forget: now + one.span}
+	delete(l.byName[name], id)
+	if len(l.byName[name]) == 0 {
+		delete(l.byName, name)
 	}
 }
 
@@ -139,18 +160,27 @@ func (l *leads) best(name string, now time.Duration) (found lead, ok bool) {
 	return found, ok
 }
 
-// sweep forgets what is over, so that names nobody asks for do not pile up.
+// sweep forgets what is over, now and then, so that names nobody asks for do not pile up.
 func (l *leads) sweep(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if now-l.swept < sweepLeadsEvery {
+		return
+	}
+	l.swept = now
 	for name, ids := range l.byName {
 		for id, one := range ids {
-			if one.until <= now && one.gone+rememberGone <= now {
+			if one.until <= now {
 				delete(ids, id)
 			}
 		}
 		if len(ids) == 0 {
 			delete(l.byName, name)
+		}
+	}
+	for at, g := range l.gone {
+		if g.forget <= now {
+			delete(l.gone, at)
 		}
 	}
 }

@@ -20,7 +20,7 @@ const (
 	keepTimeout     = 3 * time.Second        // for one batch of the keeper
 	keepAtLeast     = 15 * time.Second       // between renewals of a long lease: a sidecar's session must not end meanwhile
 	leaveTimeout    = time.Second            // to detach from what a client of this sidecar goes on holding
-	feedLength      = 1 << 14                // events remembered for those who come back
+	feedLength      = 1 << 16                // events remembered for those who come back
 	feedBatch       = 256                    // events handed to a subscriber at once
 
 	maxFrame           = 16 << 20 // bytes of one frame on a forwarding connection; above any answer within lease's limits
