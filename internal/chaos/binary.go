@@ -16,7 +16,10 @@ const program = "github.com/sidelock/sidelock"
 var binary string
 
 // Main builds the program, runs the tests of a package and returns the exit code.
-func Main(m *testing.M) int {
+func Main(m *testing.M) int { return Around(m.Run) }
+
+// Around is Main for tests that need something before they begin: it builds the program, and run does the rest.
+func Around(run func() int) int {
 	dir, err := os.MkdirTemp("", "sidelock-chaos-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -32,7 +35,7 @@ func Main(m *testing.M) int {
 		return 1
 	}
 	go startProcesses()
-	return m.Run()
+	return run()
 }
 
 // starts are processes to be started, each answered with how that went.
