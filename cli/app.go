@@ -8,15 +8,22 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
 
-// The exit codes of cli.md, which scripts rely on.
+// The exit codes, which scripts rely on. A command that runs another one passes that one's through, as a shell does.
 const (
 	ExitOK     = 0
 	ExitFailed = 1
-	ExitUsage  = 2
+	ExitUsage  = 2  // wrong usage: nothing was started
+	ExitHeld   = 75 // held by another (EX_TEMPFAIL of sysexits.h: try again later)
+	ExitLost   = 76 // lost while held: the command was ended
+
+	ExitNotExecutable = 126 // the command to run was found, but cannot be run
+	ExitNotFound      = 127 // the command to run was not found
+	ExitSignal        = 128 // and the number of the signal that ended the command, or ended the wait for the lock
 )
 
 // App is what runs behind the commands; main wires it.
@@ -26,11 +33,19 @@ type App struct {
 	Serve func(ctx context.Context, cfg ServeConfig, log *slog.Logger) error
 }
 
-// grammar is the whole command line: one line a command.
+// grammar is the whole command line: one line a command. The tag behind says what stands behind -- there, if anything.
 type grammar struct {
-	Serve   serveCommand   `cmd:"" help:"Run one sidecar; with no flags a group of one."`
-	Dev     devCommand     `cmd:"" help:"Run a group of sidecars on this machine, to play with."`
-	Version versionCommand `cmd:"" help:"Print version, commit, Go and raft."`
+	Serve     serveCommand     `cmd:"" help:"Run one sidecar; with no flags a group of one."`
+	Dev       devCommand       `cmd:"" help:"Run a group of sidecars on this machine, to play with."`
+	Run       runCommand       `cmd:"" behind:"-- CMD…" help:"Hold a lock while a command runs."`
+	Elect     electCommand     `cmd:"" behind:"[-- CMD…]" help:"Stand for an election; run a command while leading."`
+	Locks     locksCommand     `cmd:"" help:"List locks: who has them, how many wait."`
+	Elections electionsCommand `cmd:"" help:"List elections: who leads, how many stand by."`
+	Show      showCommand      `cmd:"" help:"Show one lock or election: who has it, who waits, what happened."`
+	Watch     watchCommand     `cmd:"" help:"Follow what happens to locks and elections, a line an event."`
+	Release   releaseCommand   `cmd:"" help:"Release a lock by its lease ID, or by force somebody else's."`
+	Status    statusCommand    `cmd:"" help:"Show the group at a glance, and whether it is healthy."`
+	Version   versionCommand   `cmd:"" help:"Print version, commit, Go and raft."`
 }
 
 // call is one invocation: what the commands need of their surroundings.
@@ -39,11 +54,13 @@ type call struct {
 	name           string // "sidelock serve"
 	env            environment
 	host           host
+	stdin          *os.File // for commands that are run; nil is none
 	stdout, stderr io.Writer
 	signals        <-chan os.Signal
 	exit           func(code int) // ends the process at once
 	faults         *faults        // found so far
 	given          map[string]bool
+	behind         []string // what stood behind --; nil if there was no such
 	warnings       []string
 }
 
@@ -51,6 +68,12 @@ type call struct {
 type host struct {
 	hostname func() (string, error)
 	outgoing func() (netip.Addr, error)
+	terminal func(io.Writer) bool // whether a person looks at it
+	zone     *time.Location       // in which times are shown
+}
+
+func thisMachine() host {
+	return host{hostname: os.Hostname, outgoing: outgoingAddr, terminal: isTerminal, zone: time.Local}
 }
 
 // Main runs the command line args (without the program's name) in the environment env (as os.Environ gives it) and
@@ -59,7 +82,7 @@ func Main(args, env []string, stdout, stderr io.Writer, app App) int {
 	signals, release := stopSignals()
 	defer release()
 	return run(args, &call{
-		app: app, env: newEnvironment(env), host: host{hostname: os.Hostname, outgoing: outgoingAddr},
+		app: app, env: newEnvironment(env), host: thisMachine(), stdin: os.Stdin,
 		stdout: stdout, stderr: stderr, signals: signals, exit: os.Exit, faults: &faults{},
 	})
 }
@@ -73,7 +96,8 @@ func run(args []string, c *call) int {
 	}
 	c.name = parser.Model.Name
 	c.warnings = c.env.unknown(parser.Model)
-	ctx, err := parser.Parse(sift(parser.Model, args, c.faults))
+	args, c.behind = sift(parser.Model, args, c.faults)
+	ctx, err := parser.Parse(args)
 	if helped {
 		return ExitOK
 	}
@@ -97,8 +121,33 @@ func (c *call) report(err error) int {
 		c.warn() // a misspelt variable may be the cause
 		return ExitUsage
 	}
+	code := ExitFailed
+	var exit *exitError
+	if errors.As(err, &exit) {
+		code = exit.code
+		if exit.said {
+			return code
+		}
+	}
 	fmt.Fprintf(c.stderr, "%s: %v\n", c.name, err)
-	return ExitFailed
+	return code
+}
+
+// exitError ends a command with a code of its own.
+type exitError struct {
+	code int
+	text string // what went wrong and what to do
+	said bool   // there is nothing more to say
+}
+
+func (e *exitError) Error() string { return e.text }
+
+// exitWith ends a command that has said all, or passes on the code of another program.
+func exitWith(code int) error {
+	if code == ExitOK {
+		return nil
+	}
+	return &exitError{code: code, said: true}
 }
 
 // warn prints the warnings for commands that have no log.
@@ -117,20 +166,9 @@ func newParser(c *call, onHelp func(int)) (*kong.Kong, error) {
 		kong.Exit(onHelp),
 		kong.Bind(c),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(printHelp),
 		kong.ValueFormatter(helpLine),
 	)
-}
-
-// helpLine is a flag's line in --help: what it means, its default, its variable.
-func helpLine(v *kong.Value) string {
-	line := v.Help
-	if v.Flag == nil || !configurable(v.Flag) {
-		return line
-	}
-	if v.HasDefault {
-		line += " Default " + v.Default + "."
-	}
-	return line + " ($" + envName(v.Name) + ")"
 }
 
 // BeforeResolve tells kong where else a setting may stand. Kong takes the last answer: so the file, then, stronger,

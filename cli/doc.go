@@ -14,4 +14,9 @@
 // The path of a setting: a flag's field in serve.go, its default and help in the field's tag, its check in
 // serve_check.go, its typed value in [ServeConfig]. docs/configuration.md is rendered from the same tags, and a test
 // holds it to them.
+//
+// The commands that ask a sidecar (list.go, show.go, watch.go, release.go, status.go) go through the client package, and
+// print through the printer of output.go. Those that run another command (run.go, elect.go) wait in waiting.go and then
+// hand over to the guard of guard.go, whose one promise is that the command, with its whole process group, is gone before
+// what it runs under may be somebody else's; what that takes of the operating system is in child_*.go and job_*.go.
 package cli

@@ -53,7 +53,7 @@ func TestEveryFlagIsDocumented(t *testing.T) {
 func flagTable(command *kong.Node) string {
 	var b strings.Builder
 	for _, f := range command.Flags {
-		if !configurable(f) {
+		if f.Name == "help" {
 			continue
 		}
 		if b.Len() == 0 {
@@ -63,7 +63,11 @@ func flagTable(command *kong.Node) string {
 		if f.HasDefault {
 			standard = "`" + f.Default + "`"
 		}
-		fmt.Fprintf(&b, "| `--%s` | `%s` | %s | %s |\n", f.Name, envName(f.Name), standard, f.Help)
+		variable := ""
+		if configurable(f) {
+			variable = "`" + envName(f.Name) + "`"
+		}
+		fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", f.Name, variable, standard, f.Help)
 	}
 	return b.String()
 }

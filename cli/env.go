@@ -50,16 +50,19 @@ func (r envResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	return nil, nil
 }
 
-// configurable says whether variables and the file may set the flag: all but --help.
-func configurable(flag *kong.Flag) bool { return flag.Name != "help" }
+// configurable says whether variables and the file may set the flag: all but --help, and what must be said aloud each
+// time because a variable left over from somewhere would do harm (the tag spoken).
+func configurable(flag *kong.Flag) bool { return flag.Name != "help" && !flag.Tag.Has("spoken") }
 
 // unknown warns of every SIDELOCK_* variable that no command has a flag for. It is no fault: other programs and other
 // versions may want it.
 func (e environment) unknown(app *kong.Application) []string {
-	var known []string
+	known := []string{lockVar, electionVar}
 	for _, command := range app.Children {
 		for _, flag := range command.Flags {
-			known = append(known, envName(flag.Name))
+			if configurable(flag) {
+				known = append(known, envName(flag.Name))
+			}
 		}
 	}
 	var warnings []string

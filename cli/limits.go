@@ -34,3 +34,39 @@ const (
 	maxDevAnswer = 1 << 20         // bytes of one answer of a node
 	maxLogLine   = 16 << 10        // bytes of a node's log line kept together
 )
+
+// The bounds of what is asked of a sidecar: the API's own.
+const (
+	minTTL   = time.Second
+	maxTTL   = 24 * time.Hour
+	maxWait  = 24 * time.Hour
+	maxLimit = 1 << 20 // holders of a lock
+	maxOwner = 256     // bytes
+	maxValue = 1 << 10 // bytes
+)
+
+// The bounds of commands that ask a sidecar.
+const (
+	askAgainFor       = 2 * time.Second // how long a read goes on trying; the sidecar itself sits out a change of Raft leader
+	releaseWithin     = 10 * time.Second
+	releaseLostWithin = time.Second
+	releaseAgainEvery = 250 * time.Millisecond
+	maxReleaseAnswer  = 1 << 20 // bytes
+	columnGap         = 2       // between the columns of a table
+)
+
+// The bounds of `sidelock run` and `sidelock elect`.
+const (
+	maxKillAfter      = 10 * time.Second       // of what is chosen where nothing is said
+	noteAtLeastEvery  = 250 * time.Millisecond // the guard notes how long what it guards is valid
+	buryEvery         = 20 * time.Millisecond  // and, at the end, looks whether the group is gone
+	tellUndyingEvery  = 10 * time.Second       // of what does not die of SIGKILL
+	showWaitAfter     = time.Second            // a wait that is shorter is not shown
+	paintWaitEvery    = 250 * time.Millisecond
+	lookEvery         = 2 * time.Second // who has what is waited for
+	lookWithin        = time.Second
+	maxUnread         = 64          // messages that nobody has read yet
+	flushWithin       = time.Second // for the rest of them, at the end
+	tellTroublesEvery = time.Minute
+	tellJeopardyEvery = 5 * time.Second
+)

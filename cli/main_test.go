@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,8 +23,15 @@ func TestMain(m *testing.M) {
 	if mode := os.Getenv(fakeServeVar); mode != "" {
 		os.Exit(Main(os.Args[1:], os.Environ(), os.Stdout, os.Stderr, App{Serve: fakeServe(mode)}))
 	}
+	if os.Getenv(asProgramVar) != "" {
+		os.Unsetenv(asProgramVar)
+		os.Exit(Main(os.Args[1:], os.Environ(), os.Stdout, os.Stderr, App{}))
+	}
 	os.Exit(m.Run())
 }
+
+// asProgramVar makes the test binary the program itself.
+const asProgramVar = "CLI_TEST_AS_PROGRAM"
 
 // fakeServe answers as much of the API as dev asks for. n2 leads.
 func fakeServe(mode string) func(context.Context, ServeConfig, *slog.Logger) error {
@@ -80,6 +88,8 @@ func invoke(t *testing.T, env []string, args ...string) outcome {
 		host: host{
 			hostname: func() (string, error) { return "box", nil },
 			outgoing: func() (netip.Addr, error) { return netip.MustParseAddr("10.1.2.3"), nil },
+			terminal: func(io.Writer) bool { return false },
+			zone:     time.UTC,
 		},
 		stdout: &stdout, stderr: &stderr, signals: make(chan os.Signal),
 		exit:   func(code int) { t.Errorf("the process was ended with %d", code) },

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -9,53 +10,86 @@ import (
 
 // sift takes out of args what no command knows, recording each as a fault, and returns the rest, which kong can
 // parse. Kong stops at the first unknown flag; a person who copied a wrong unit file wants to see all of them.
-func sift(app *kong.Application, args []string, f *faults) []string {
-	node, kept := app.Node, make([]string, 0, len(args))
+//
+// What stands behind -- is none of our words. It is returned apart, nil if there is no --; for a command that has no
+// use for it it is a fault.
+func sift(app *kong.Application, args []string, f *faults) (kept, behind []string) {
+	s := sifter{node: app.Node, faults: f}
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {
-			return append(kept, args[i:]...)
+			s.separator()
+			return s.kept, args[i+1:]
 		}
 		if len(arg) < 2 || arg[0] != '-' {
-			next, ok := sortWord(node, arg, f)
-			if ok {
-				kept = append(kept, arg)
+			if forgotten := s.word(arg, args[i:]); forgotten {
+				return s.kept, args[i:]
 			}
-			node = next
 			continue
 		}
 		name, _, hasValue := strings.Cut(arg, "=")
 		followed := !hasValue && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-")
-		flag, names := findFlag(node, name)
+		flag, names := findFlag(s.node, name)
 		if flag == nil {
 			f.at(name, "unknown flag%s", didYouMean(name, names))
-			if followed && node.Leaf() {
+			if followed && s.node.Leaf() {
 				i++ // most likely its value
 			}
 			continue
 		}
-		kept = append(kept, arg)
+		s.kept = append(s.kept, arg)
 		if followed && !flag.IsBool() {
 			i++
-			kept = append(kept, args[i])
+			s.kept = append(s.kept, args[i])
 		}
 	}
-	return kept
+	return s.kept, nil
 }
 
-// sortWord places a word that is no flag: a command, or an argument of one. What nobody expects is a fault.
-func sortWord(node *kong.Node, word string, f *faults) (next *kong.Node, keep bool) {
-	for _, child := range node.Children {
+// sifter is how far sift has come.
+type sifter struct {
+	node   *kong.Node // the command, as far as it is named
+	words  int        // of the command's arguments that are no flags, so many are given
+	kept   []string
+	faults *faults
+}
+
+// separator places a --.
+func (s *sifter) separator() {
+	if s.node.Leaf() && !takesCommand(s.node) {
+		s.faults.at("--", "nothing stands behind it here: this command runs no other")
+	}
+}
+
+// word places a word that is no flag: a command, or an argument of one. What nobody expects is a fault. The result says
+// that it seems to be the command to run, so that everything from here on is that one's: one fault is enough.
+func (s *sifter) word(word string, rest []string) (forgotten bool) {
+	for _, child := range s.node.Children {
 		if child.Name == word {
-			return child, true
+			s.node, s.kept = child, append(s.kept, word)
+			return false
 		}
 	}
-	if node.Leaf() && len(node.Positional) == 0 {
-		f.at(fmt.Sprintf("%q", word), "unexpected argument: every setting has a flag's name")
-		return node, false
+	if !s.node.Leaf() || s.words < len(s.node.Positional) { // at the root kong says what is wrong with it
+		s.words++
+		s.kept = append(s.kept, word)
+		return false
 	}
-	return node, true
+	where := fmt.Sprintf("%q", word)
+	switch {
+	case takesCommand(s.node) && !slices.Contains(rest, "--"):
+		s.faults.at(where, "unexpected argument: if it is the command to run, write -- before it: -- %s", strings.Join(rest, " "))
+		return true
+	case len(s.node.Positional) > 0:
+		s.faults.at(where, "unexpected argument: %s is given already", s.node.Positional[0].Name)
+	default:
+		s.faults.at(where, "unexpected argument: every setting has a flag's name")
+	}
+	return false
 }
+
+// takesCommand says whether a command runs another one, which stands behind --.
+func takesCommand(node *kong.Node) bool { return node.Tag != nil && node.Tag.Has("behind") }
 
 // findFlag returns the node's flag with that name (dashes included), and all names it has.
 func findFlag(node *kong.Node, name string) (*kong.Flag, []string) {

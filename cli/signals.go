@@ -12,7 +12,12 @@ import (
 func stopSignals() (<-chan os.Signal, func()) {
 	// Room for two: the first asks, the second insists, and neither may be lost.
 	ch := make(chan os.Signal, 2)
-	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		// A shell script starts what it puts in the background so that Ctrl-C does not reach it: leave that so.
+		if !signal.Ignored(s) {
+			signal.Notify(ch, s)
+		}
+	}
 	return ch, func() { signal.Stop(ch) }
 }
 

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/sidelock/sidelock/client"
+)
+
+// releaseCommand is `sidelock release NAME`: with the lease ID, which its holder has; or, with --force, somebody else's.
+type releaseCommand struct {
+	Name     text   `arg:"" name:"NAME" optional:"" help:"The lock's name, or with --election the election's."`
+	Election toggle `spoken:"" help:"NAME is an election's."`
+	Lease    text   `placeholder:"ID" help:"The lease ID that the acquire was answered with. A variable is seen by fewer eyes than a flag."`
+	Token    text   `spoken:"" placeholder:"T" help:"The fencing token of the grant that is meant: needed with --force, and for a lease that holds several names."`
+
+	Force       toggle `spoken:"" help:"End somebody else's grant, the one with this --token, for a --reason. Without --token: show who holds, and do nothing."`
+	Reason      text   `spoken:"" placeholder:"TEXT" help:"Why; the holder is told, and the history remembers it."`
+	Immediate   toggle `spoken:"" help:"Let others have it at once, while its holder may still be at work. Unsafe, unless the holder is known to be dead."`
+	DataDir     text   `placeholder:"DIR" help:"The data directory of the sidecar on this machine, in which its admin socket is; the same default as of serve."`
+	AdminSocket text   `placeholder:"PATH" help:"The admin socket itself; admin.sock in --data-dir if not given."`
+
+	connection
+	outputFlag
+}
+
+// Run releases, one way or the other.
+func (l *releaseCommand) Run(c *call) error {
+	r := reader{c.faults}
+	plan := releasePlan{c: c, kind: client.KindLock, name: r.name("NAME", &l.Name), json: l.json(r), token: l.tokenOf(r)}
+	if r.boolean("election", &l.Election) {
+		plan.kind = client.KindElection
+	}
+	if r.boolean("force", &l.Force) {
+		return l.force(r, plan)
+	}
+	for name, s := range map[string]*setting{"reason": &l.Reason.setting, "immediate": &l.Immediate.setting} {
+		if c.given[name] {
+			r.faults.add(name, s, "goes with --force")
+		}
+	}
+	lease := r.string("lease", &l.Lease)
+	if lease == "" && !l.Lease.noValue {
+		r.faults.add("lease", nil, "is missing: the lease ID that the acquire was answered with; to end somebody else's grant see --force")
+	}
+	server := l.url(r)
+	l.client(r) // judges the address
+	if err := c.faults.err(c.name); err != nil {
+		return err
+	}
+	c.warn()
+	return plan.byLease(server, lease)
+}
+
+func (l *releaseCommand) tokenOf(r reader) uint64 {
+	word := r.string("token", &l.Token)
+	if word == "" {
+		return 0
+	}
+	token, err := strconv.ParseUint(word, 10, 53)
+	if err != nil || token == 0 {
+		r.faults.add("token", &l.Token.setting, "%q is no fencing token: those are whole numbers from 1", word)
+	}
+	return token
+}
+
+// releasePlan is what is to be released.
+type releasePlan struct {
+	c     *call
+	kind  client.Kind
+	name  string
+	token uint64 // 0: not said
+	json  bool
+}
+
+// byLease releases what a lease holds. To the sidecar a repeat is the same release, so it tries again where there was no
+// answer.
+func (p releasePlan) byLease(server, lease string) error {
+	ctx, stop := p.c.interruptible()
+	defer stop()
+	raw, err := deleteLease(ctx, server, p.kind, p.name, lease, p.token)
+	if err != nil {
+		return fmt.Errorf("release %s %s: %w", p.kind, p.name, err)
+	}
+	if p.json {
+		return printJSON(p.c.stdout, json.RawMessage(raw))
+	}
+	_, err = fmt.Fprintf(p.c.stdout, "%s %s is released\n", p.kind, p.name)
+	return err
+}

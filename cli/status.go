@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sidelock/sidelock/client"
+)
+
+// statusCommand is `sidelock status`.
+type statusCommand struct {
+	connection
+	outputFlag
+}
+
+// Run prints the group as the sidecar sees it. Its exit code says whether all is well.
+func (s *statusCommand) Run(c *call) error {
+	r := reader{c.faults}
+	cl, server, asJSON := s.client(r, quick()), s.url(r), s.json(r)
+	if err := c.faults.err(c.name); err != nil {
+		return err
+	}
+	c.warn()
+	ctx, release := c.interruptible()
+	defer release()
+	group, err := cl.Cluster(ctx)
+	if err != nil {
+		return source{server: server, local: true}.failed(err)
+	}
+	wrong := ailments(group)
+	if asJSON {
+		raw, err := cl.Get(ctx, "/v1/cluster", nil)
+		if err != nil {
+			return source{server: server, local: true}.failed(err)
+		}
+		if err := printStatusJSON(c, raw, wrong); err != nil {
+			return err
+		}
+	} else {
+		p := c.printer()
+		printStatus(p, group, wrong)
+		if p.err != nil {
+			return p.err
+		}
+	}
+	if len(wrong) > 0 {
+		return exitWith(ExitFailed)
+	}
+	return nil
+}
+
+func printStatusJSON(c *call, cluster json.RawMessage, wrong []string) error {
+	return printJSON(c.stdout, struct {
+		Healthy bool            `json:"healthy"`
+		Wrong   []string        `json:"wrong"`
+		Cluster json.RawMessage `json:"cluster"`
+	}{len(wrong) == 0, append([]string{}, wrong...), cluster})
+}
+
+// ailments says what is wrong with the group, worst first; nothing if it is healthy.
+func ailments(g *client.Cluster) []string {
+	var wrong []string
+	switch {
+	case g.ID == "" && len(g.Members) == 0:
+		return []string{"the group has not formed yet: this sidecar waits for the others (--cluster-size, --join)"}
+	case g.FailureTolerance < 0:
+		wrong = append(wrong, "no majority of the voters is alive: nothing is granted or renewed until it is back")
+	case g.RaftLeader == nil:
+		wrong = append(wrong, "no Raft leader is known here: nothing is granted or renewed until there is one; ask again in a second or two")
+	}
+	var down []string
+	voters := 0
+	for _, m := range g.Members {
+		if m.Role == "voter" {
+			voters++
+		}
+		if !m.Healthy {
+			down = append(down, called(m.MemberRef))
+		}
+	}
+	if len(down) > 0 {
+		verb := "is"
+		if len(down) > 1 {
+			verb = "are"
+		}
+		wrong = append(wrong, fmt.Sprintf("%s %s not heard of: see whether it runs and the peer ports are open", strings.Join(down, ", "), verb))
+	}
+	if g.FailureTolerance == 0 && voters > 2 {
+		wrong = append(wrong, "if one more voter is lost, the group stops")
+	}
+	return wrong
+}
+
+func printStatus(p *printer, g *client.Cluster, wrong []string) {
+	if len(wrong) == 0 {
+		p.line("%s: %s", p.paint(good, "healthy"), tolerance(g))
+	} else {
+		p.line("%s: %s", p.paint(bad, "not healthy"), wrong[0])
+		for _, w := range wrong[1:] {
+			p.line("             %s", w)
+		}
+	}
+	leader := p.paint(bad, "none known here")
+	if g.RaftLeader != nil {
+		leader = safe(called(*g.RaftLeader))
+	}
+	p.line("")
+	p.line("Raft leader  %s, term %d", leader, g.Term)
+	p.line("log          committed %d, applied here %d%s", g.CommitIndex, g.AppliedIndex, lag(g))
+	if g.ID != "" {
+		p.line("group        %s", safe(g.ID))
+	}
+	if len(g.Members) == 0 {
+		return
+	}
+	t := newTable("MEMBER", "ROLE", "HEALTHY", "LAST CONTACT", "ADDRESS", "VERSION")
+	byName := func(a, b client.Member) int { return strings.Compare(called(a.MemberRef), called(b.MemberRef)) }
+	for _, m := range slices.SortedFunc(slices.Values(g.Members), byName) {
+		role, healthy, contact := m.Role, styled(good, "yes"), "-"
+		if g.RaftLeader != nil && m.ID == g.RaftLeader.ID {
+			role += ", Raft leader"
+		}
+		if !m.Healthy {
+			healthy = styled(bad, "no")
+		}
+		if m.LastContact >= 0 {
+			contact = ago(m.LastContact)
+		}
+		t.row(styled(strong, called(m.MemberRef)), cellOf(role), healthy, cellOf(contact), cellOf(dash(m.Address)), cellOf(dash(m.Version)))
+	}
+	p.line("")
+	t.print(p, "")
+}
+
+// tolerance says how much the group can bear.
+func tolerance(g *client.Cluster) string {
+	switch {
+	case len(g.Members) == 1:
+		return "a group of one, which survives no failure"
+	case g.FailureTolerance == 0:
+		return fmt.Sprintf("%s; none may be lost", counted(len(g.Members), "member"))
+	}
+	return fmt.Sprintf("%s; %s may be lost", counted(len(g.Members), "member"), counted(g.FailureTolerance, "voter"))
+}
+
+func lag(g *client.Cluster) string {
+	if g.CommitIndex <= g.AppliedIndex {
+		return ""
+	}
+	return fmt.Sprintf(" (%d behind)", g.CommitIndex-g.AppliedIndex)
+}
+
+// called is a member's name, or what identifies it where its name is not known.
+func called(m client.MemberRef) string {
+	switch {
+	case m.Name != "":
+		return m.Name
+	case m.Address != "":
+		return m.Address
+	}
+	return m.ID
+}

@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// waiting is the wait for a lock or a leadership, as a person sees it: on a terminal a line that tells how it goes, else
+// nothing but troubles. Its methods may be called concurrently.
+type waiting struct {
+	c    *call
+	out  *unhurried
+	what string // "lock nightly"
+	live bool   // there is a person to entertain
+
+	mu       sync.Mutex
+	began    time.Time // zero: nobody waits
+	position int
+	who      string // has it
+	shown    string // the line that is on the screen
+}
+
+func newWaiting(c *call, what string) *waiting {
+	return &waiting{c: c, out: newUnhurried(c.stderr), what: what, live: c.host.terminal(c.stderr)}
+}
+
+// say prints a line of its own.
+func (w *waiting) say(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clear()
+	fmt.Fprintf(w.out, "%s: %s\n", w.c.name, fmt.Sprintf(format, args...))
+}
+
+// queued is for the client's callbacks.
+func (w *waiting) queued(position int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.position = position
+	w.paint()
+}
+
+// setWho says who has it.
+func (w *waiting) setWho(who string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.who = who
+}
+
+// inLine says whether the sidecar has said that it is.
+func (w *waiting) inLine() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.position > 0
+}
+
+func (w *waiting) tick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.paint()
+}
+
+// start and stop bound the time in which there is a line.
+func (w *waiting) start() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.began, w.position, w.who = time.Now(), 0, ""
+}
+
+func (w *waiting) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clear()
+	w.began = time.Time{}
+}
+
+// paint shows the line, but not for what takes no time.
+func (w *waiting) paint() {
+	since := time.Since(w.began)
+	if !w.live || w.began.IsZero() || since < showWaitAfter {
+		return
+	}
+	line := fmt.Sprintf("waiting %s for %s", humane(since.Truncate(time.Second)), w.what)
+	if w.position > 0 {
+		line += fmt.Sprintf(", number %d in line", w.position)
+	}
+	if w.who != "" {
+		line += ", " + w.who
+	}
+	if line = clip(safe(line), terminalWidth(w.c.stderr)); line != w.shown {
+		fmt.Fprint(w.out, "\r\x1b[K"+line)
+		w.shown = line
+	}
+}
+
+func (w *waiting) clear() {
+	if w.shown != "" {
+		fmt.Fprint(w.out, "\r\x1b[K")
+		w.shown = ""
+	}
+}
+
+// clip shortens a line to what fits, so that it can be painted over.
+func clip(line string, width int) string {
+	runes := []rune(line)
+	if width < 2 || len(runes) < width {
+		return line
+	}
+	return string(runes[:width-2]) + "…"
+}
+
+// errInterrupted is the cause with which a wait ends by a signal.
+var errInterrupted = errors.New("interrupted")
+
+// await waits for begin to get something, or for a signal, which ends the wait: then what came all the same is given back,
+// and the error is an [interrupted]. look says who has it. The context of begin lasts beyond await where that succeeds.
+func await[T any](w *waiting, look func(context.Context) string, begin func(context.Context) (T, error), giveBack func(T)) (T, error) {
+	w.start()
+	defer w.stop()
+	defer w.lookOut(look)()
+	type result struct {
+		got T
+		err error
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	got := false
+	defer func() {
+		if !got {
+			cancel(errInterrupted)
+		}
+	}()
+	results := make(chan result, 1)
+	go func() {
+		got, err := begin(ctx)
+		results <- result{got, err}
+	}()
+	select {
+	case r := <-results:
+		got = r.err == nil
+		return r.got, r.err
+	case s := <-w.c.signals:
+		cancel(errInterrupted)
+		r := <-results
+		if r.err == nil {
+			giveBack(r.got)
+		}
+		var none T
+		return none, &interrupted{s}
+	}
+}
+
+// interrupted is a wait that a signal has ended.
+type interrupted struct{ by os.Signal }
+
+func (i *interrupted) Error() string { return "ended by " + i.by.String() }
+
+// exit is the code of a program that the signal has ended.
+func (i *interrupted) exit() error {
+	if s, ok := i.by.(syscall.Signal); ok {
+		return exitWith(ExitSignal + int(s))
+	}
+	return exitWith(ExitFailed)
+}
+
+// lookOut keeps the line on the screen true until the function that it returns is called.
+func (w *waiting) lookOut(look func(context.Context) string) (stop func()) {
+	if !w.live {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(paintWaitEvery)
+		defer ticker.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if time.Since(last) >= lookEvery || w.unknown() {
+				w.setWho(look(ctx))
+				last = time.Now()
+			}
+			w.tick()
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+func (w *waiting) unknown() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.who == ""
+}
