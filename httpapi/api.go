@@ -56,7 +56,7 @@ func New(c Config) *API {
 	}
 	all := func(*route) bool { return true }
 	a.handler = a.engine(all, door{check: a.guard.check})
-	a.admin = a.engine(all, door{check: a.guard.check, admin: true})
+	a.admin = a.engine(all, door{check: sameOrigin, admin: true})
 	a.ops = a.engine(func(r *route) bool { return r.is(ops) }, door{})
 	return a
 }
@@ -64,7 +64,8 @@ func New(c Config) *API {
 // Handler serves the whole API, to be put on the API listener.
 func (a *API) Handler() http.Handler { return a.handler }
 
-// AdminHandler serves the whole API and takes administrators' calls: to be put where only they come in.
+// AdminHandler serves the whole API and takes administrators' calls: to be put on a Unix socket where only they come in. Host, which
+// says nothing there, is not looked at.
 func (a *API) AdminHandler() http.Handler { return a.admin }
 
 // OpsHandler serves /livez, /readyz, /health/leader and /metrics alone, read-only and without a look at Host, for --ops-addr.

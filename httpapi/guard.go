@@ -26,6 +26,11 @@ func (g guard) check(r *http.Request) *problem {
 	if !g.hostAllowed(r.Host) {
 		return &problem{code: HostNotAllowed, detail: "the Host header must be localhost, an IP address, or a name given with --allow-host"}
 	}
+	return sameOrigin(r)
+}
+
+// sameOrigin is the half that asks where a request comes from.
+func sameOrigin(r *http.Request) *problem {
 	if crossOrigin(r) {
 		return &problem{code: CrossOrigin, detail: "this looks like a request from a web page of another origin; sidelock answers none of those"}
 	}

@@ -115,5 +115,12 @@ func docPath(path string) string {
 	return strings.Join(parts, "/")
 }
 
-func (q *call) notFound() *problem         { return &problem{code: NotFound} }
-func (q *call) methodNotAllowed() *problem { return &problem{code: MethodNotAllowed} }
+func (q *call) notFound() *problem { return &problem{code: NotFound} }
+
+func (q *call) methodNotAllowed() *problem {
+	p := &problem{code: MethodNotAllowed}
+	if allow := q.gin.Writer.Header().Get("Allow"); allow != "" {
+		p.detail = "this path takes " + allow
+	}
+	return p
+}

@@ -86,6 +86,9 @@ func (q *call) release(space lease.Space, state string) *problem {
 	if q.v.lease == "" && q.v.given.has(pToken) && q.v.given.has(pReason) {
 		return q.forceRelease(space)
 	}
+	if q.v.lease == "" && q.v.given.has(pToken) && q.admin {
+		return missing(pReason, "a forced release says why, for the former holder: reason=…")
+	}
 	if q.v.given.has(pReason) || q.v.given.has(pImmediate) {
 		return invalid("reason", "reason and immediate belong to a forced release, which names the grant by token and gives no lease")
 	}

@@ -184,8 +184,12 @@ func (s *State) detach(r record, p place, i int, c *Command) {
 		s.endLease(r, Disconnected, "")
 		return
 	}
+	reason := Disconnected
+	if c.Keep && !holding {
+		reason = WaitOver
+	}
 	// A grant given back never ran: its min_hold does not count.
-	s.leavePlace(&r, p, Disconnected, "", false)
+	s.leavePlace(&r, p, reason, "", false)
 	if !r.explicit {
 		s.dropLease(&r)
 	}

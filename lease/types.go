@@ -67,12 +67,13 @@ const (
 	Revoked
 	Disconnected
 	Forced
+	WaitOver // of a waiter alone: its caller would not wait any longer
 )
 
-var reasonNames = [...]string{"", "expired", "released", "revoked", "disconnected", "forced"}
+var reasonNames = [...]string{"", "expired", "released", "revoked", "disconnected", "forced", "wait_timeout"}
 
 // EndReasons lists every reason a lease can end for, as it is spelled in answers and metrics.
-func EndReasons() []string { return append([]string(nil), reasonNames[1:]...) }
+func EndReasons() []string { return append([]string(nil), reasonNames[1:WaitOver]...) }
 
 func (r EndReason) String() string {
 	if int(r) < len(reasonNames) {

@@ -45,7 +45,8 @@ func (n *Node) awaitChange(ctx context.Context, i interest, c Consistency, over 
 }
 
 // RenewUntilChange renews a campaign, and then again when it begins to lead or is over, or when wait is. Meanwhile this sidecar keeps
-// the lease alive, for its caller is there. ctx must allow for wait and for a missing Raft leader besides.
+// the lease alive, for its caller is there. A leader waits no longer than a third of its TTL: it goes by what it was told last, and must
+// hear again in time. ctx must allow for wait and for a missing Raft leader besides.
 func (n *Node) RenewUntilChange(ctx context.Context, c lease.Command, wait time.Duration) (Outcome, error) {
 	out, err := n.Do(ctx, c)
 	if err != nil || out.Code != lease.OK || wait <= 0 {
@@ -60,6 +61,9 @@ func (n *Node) RenewUntilChange(ctx context.Context, c lease.Command, wait time.
 	defer n.keeper.drop(one)
 	stood := out.Standing
 	c.Value, c.Given = "", 0 // it has been set
+	if stood == lease.Holding {
+		wait = min(wait, out.TTL/3)
+	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for late := false; !late && out.Standing == stood; {
