@@ -111,7 +111,9 @@ func (n *fakeNode) RenewUntilChange(ctx context.Context, c lease.Command, wait t
 
 func (n *fakeNode) Hold(ctx context.Context, c lease.Command, wait time.Duration) (httpapi.Holding, raftnode.Outcome, error) {
 	n.record(c)
+	n.mu.Lock()
 	n.waited = wait
+	n.mu.Unlock()
 	if n.hold != nil {
 		return n.hold(ctx, c, wait)
 	}
