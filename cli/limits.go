@@ -50,9 +50,7 @@ const (
 	askAgainFor       = 2 * time.Second // how long a read goes on trying; the sidecar itself sits out a change of Raft leader
 	releaseWithin     = 10 * time.Second
 	releaseLostWithin = time.Second
-	releaseAgainEvery = 250 * time.Millisecond
-	maxReleaseAnswer  = 1 << 20 // bytes
-	columnGap         = 2       // between the columns of a table
+	columnGap         = 2 // between the columns of a table
 )
 
 // The bounds of `sidelock run` and `sidelock elect`.

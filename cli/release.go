@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -44,13 +43,12 @@ func (l *releaseCommand) Run(c *call) error {
 	if lease == "" && !l.Lease.noValue {
 		r.faults.add("lease", nil, "is missing: the lease ID that the acquire was answered with; to end somebody else's grant see --force")
 	}
-	server := l.url(r)
-	l.client(r) // judges the address
+	cl, server := l.client(r, client.WithRetryFor(releaseWithin)), l.url(r)
 	if err := c.faults.err(c.name); err != nil {
 		return err
 	}
 	c.warn()
-	return plan.byLease(server, lease)
+	return plan.byLease(cl, server, lease)
 }
 
 func (l *releaseCommand) tokenOf(r reader) uint64 {
@@ -74,18 +72,17 @@ type releasePlan struct {
 	json  bool
 }
 
-// byLease releases what a lease holds. To the sidecar a repeat is the same release, so it tries again where there was no
+// byLease releases what a lease holds. To the sidecar a repeat is the same release, so it is tried again where there was no
 // answer.
-func (p releasePlan) byLease(server, lease string) error {
+func (p releasePlan) byLease(cl *client.Client, server, lease string) error {
 	ctx, stop := p.c.interruptible()
 	defer stop()
-	raw, err := deleteLease(ctx, server, p.kind, p.name, lease, p.token)
-	if err != nil {
-		return fmt.Errorf("release %s %s: %w", p.kind, p.name, err)
+	if err := cl.Release(ctx, p.kind, p.name, lease, p.token); err != nil {
+		return source{server: server, local: true}.failed(err)
 	}
 	if p.json {
-		return printJSON(p.c.stdout, json.RawMessage(raw))
+		return printJSON(p.c.stdout, map[string]string{"name": p.name, "state": "released"})
 	}
-	_, err = fmt.Fprintf(p.c.stdout, "%s %s is released\n", p.kind, p.name)
+	_, err := fmt.Fprintf(p.c.stdout, "%s %s is released\n", p.kind, p.name)
 	return err
 }

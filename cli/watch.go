@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -50,18 +49,14 @@ func (w *watchCommand) Run(c *call) error {
 	return nil
 }
 
-// eventPrinter writes events, a line each.
+// eventPrinter writes events, a line each; as JSON in the words of the API.
 type eventPrinter struct {
 	c *call
 	p *printer
 }
 
 func (s *eventPrinter) json(e client.Event) error {
-	raw, err := json.Marshal(eventLine(e))
-	if err != nil {
-		return err
-	}
-	s.p.write(string(raw) + "\n")
+	s.p.write(string(e.Raw) + "\n")
 	return s.p.err
 }
 

@@ -56,8 +56,8 @@ func TestWatchInJSONIsTheStreamOfTheAPI(t *testing.T) {
 	p.exit()
 	for _, part := range []string{
 		`{"event":"granted","id":"915.1","kind":"lock","name":"deploy","owner":"web-0","token":43,"at":"2026-01-05T03:12:05Z","waited_ms":1200}`,
-		`{"event":"left","id":"918.1","kind":"lock","name":"deploy","owner":"web-1","at":"2026-01-05T03:13:06Z","reason":"disconnected"}`,
-		`"queue":[{"owner":"web-1","limit":1,"waiting_for_ms":12000},{"owner":"reader","waiting_for_ms":700}]`,
+		`{"event":"left","id":"918.1","kind":"lock","name":"deploy","owner":"web-1","token":null,"at":"2026-01-05T03:13:06Z","reason":"disconnected"}`,
+		`"queue":[{"owner":"web-1","limit":1,"waiting_for_ms":12000},{"owner":"reader","limit":null,"waiting_for_ms":700}]`,
 		`"leader":{"owner":"web-0","value":"10.0.0.1:8080","token":48,"leading_for_ms":60000,"expires_in_ms":14000`,
 	} {
 		if !strings.Contains(p.out.String(), part) {

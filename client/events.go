@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
@@ -38,6 +39,8 @@ type Event struct {
 	Locks     []LockState
 	Elections []Election
 	More      bool
+
+	Raw json.RawMessage // the event as it came, also with what is not known here
 }
 
 // Events yields everything as it is and then what happens, in order. It goes on through outages without a gap or a

@@ -39,8 +39,8 @@ type Hold struct{ t *tenure }
 // once; if the machine does, after the TTL. Work under [Hold.Context], which ends before the lock can be somebody else's.
 //
 // The error is [ErrHeld] if o.Wait is over or o.NoWait is set and others have it. If ctx ends while it waits, it leaves
-// the line. If ctx ends later, [Hold.Context] ends, and the lock is released by Release or else at the safe deadline.
-// To bound the wait alone use o.Wait.
+// the line. If ctx ends later, [Hold.Context] ends, and the lock is released by Release, or else ten
+// seconds after the safe deadline. To bound the wait alone use o.Wait.
 func (c *Client) Hold(ctx context.Context, name string, o HoldOptions) (*Hold, error) {
 	like := LockOptions{TTL: o.TTL, Limit: o.Limit, Shared: o.Shared, MinHold: o.MinHold, Owner: o.Owner, Metadata: o.Metadata}
 	t, err := c.begin(ctx, "hold", KindLock, name, like.parameters(c).v, tenureOptions{

@@ -11,6 +11,7 @@ const (
 	answerWithin  = 10 * time.Second // beyond the wait; then the try is given up, its outcome unknown
 	longestWait   = 24 * time.Hour   // that a sidecar accepts
 	observeWait   = 30 * time.Second // of one long poll
+	lingers       = 10 * time.Second // a tenure that has ended waits so long after its deadline for Release before it gives the lease back
 	releaseWithin = 5 * time.Second  // for giving back what nobody waits for any more, and for Release in the background
 )
 

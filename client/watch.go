@@ -13,7 +13,7 @@ type phase int
 const (
 	waiting phase = iota // in line, or trying to get there
 	held                 // the work goes on
-	ending               // the work was told to stop; the lease is left to it until Release, or the deadline at the latest
+	ending               // the work was told to stop; the lease is left to it until Release, or a while after the deadline at the latest
 	over
 )
 
@@ -116,7 +116,7 @@ func (w *watch) check(now instant) {
 			w.openBeside()
 		}
 	case ending:
-		if left <= 0 {
+		if left <= -lingers {
 			w.phase = over
 		}
 	}
@@ -239,7 +239,8 @@ func (w *watch) fail(err error) {
 }
 
 // lose tells the work to stop. The lease may still be alive, and closing the stream would free it: the work has until the
-// deadline to stop.
+// deadline to stop. Beyond that nothing is given back for a while yet: who wakes up late, having been stopped, needs a moment to
+// end what he has started, and says so by Release.
 func (w *watch) lose(l *LostError) {
 	w.t.mu.Lock()
 	w.t.lost = l
@@ -251,5 +252,5 @@ func (w *watch) lose(l *LostError) {
 // end begins the time in which the work may stop.
 func (w *watch) end() {
 	w.phase = ending
-	w.cut.Reset(w.t.left(w.t.c.now()))
+	w.cut.Reset(w.t.left(w.t.c.now()) + lingers)
 }

@@ -1,6 +1,10 @@
 package client
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
 
 // eventLine is one line of the event stream.
 type eventLine struct {
@@ -20,9 +24,24 @@ type eventLine struct {
 	Locks     []wireState  `json:"locks"`
 	Elections []wireState  `json:"elections"`
 	More      bool         `json:"more"`
+
+	raw json.RawMessage
 }
 
-var _ checker = (*eventLine)(nil)
+var (
+	_ checker          = (*eventLine)(nil)
+	_ json.Unmarshaler = (*eventLine)(nil)
+)
+
+// UnmarshalJSON keeps the line as it came beside what is understood of it.
+func (l *eventLine) UnmarshalJSON(text []byte) error {
+	type fields eventLine
+	if err := json.Unmarshal(text, (*fields)(l)); err != nil {
+		return err
+	}
+	l.raw = bytes.Clone(text)
+	return nil
+}
 
 func (l *eventLine) missing() string {
 	switch {
@@ -37,7 +56,7 @@ func (l *eventLine) missing() string {
 func (l *eventLine) event() Event {
 	e := Event{
 		Type: l.Event, ID: l.ID, Kind: l.Kind, Name: l.Name, Owner: l.Owner, Token: l.Token, At: l.At, Value: l.Value,
-		Waited: l.Waited.duration(), Late: l.Late.duration(), Reason: l.Reason, Why: l.Why, Index: l.Index, More: l.More,
+		Waited: l.Waited.duration(), Late: l.Late.duration(), Reason: l.Reason, Why: l.Why, Index: l.Index, More: l.More, Raw: l.raw,
 	}
 	for i := range l.Locks {
 		e.Locks = append(e.Locks, l.Locks[i].lock())
