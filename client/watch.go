@@ -53,6 +53,7 @@ type watch struct {
 	beats   beats
 	heart   *time.Ticker
 	cut     *time.Timer // for the deadline
+	leave   deadline    // when an ending is over
 	notices notices
 }
 
@@ -116,7 +117,7 @@ func (w *watch) check(now instant) {
 			w.openBeside()
 		}
 	case ending:
-		if left <= -lingers {
+		if w.leave.left(now) <= 0 {
 			w.phase = over
 		}
 	}
@@ -137,10 +138,13 @@ func (w *watch) checkWait(now instant) {
 	}
 	switch left := o.wait - now.since(w.began); {
 	case o.wait > 0 && left <= -tooLong:
-		if w.position == 0 && w.last != nil {
-			w.fail(w.last)
-		} else {
+		switch {
+		case w.position > 0:
 			w.fail(w.waitOver())
+		case w.last != nil:
+			w.fail(w.last)
+		default: // it never said that there is a line
+			w.fail(&unreachable{w.t.request.call, errTooSlow})
 		}
 		w.gone = false // so it is, for all that the sidecar knows
 	case w.next != nil && now.since(w.next.sent) > openWithin:
@@ -252,5 +256,7 @@ func (w *watch) lose(l *LostError) {
 // end begins the time in which the work may stop.
 func (w *watch) end() {
 	w.phase = ending
-	w.cut.Reset(w.t.left(w.t.c.now()) + lingers)
+	now := w.t.c.now()
+	w.leave = deadline{from: now, span: max(0, w.t.left(now)) + lingers}
+	w.cut.Reset(w.leave.span)
 }

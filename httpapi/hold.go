@@ -1,6 +1,9 @@
 package httpapi
 
 import (
+	"net"
+	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/sidelock/sidelock/lease"
@@ -40,10 +43,11 @@ func (q *call) hold(c lease.Command, words holdWords) *problem {
 		end.Told = h.told
 		place.End(end)
 	}()
-	if end.Latest = !h.gone(); !end.Latest {
+	if h.gone() {
 		end.Release = h.closedByClient()
 		return &problem{code: clientGone}
 	}
+	end.Latest = q.near()
 	h.stream = q.stream(out.Index)
 	end.Release = h.follow()
 	return nil
@@ -66,8 +70,32 @@ type holder struct {
 // gone tells whether the connection is over.
 func (h *holder) gone() bool { return h.q.r.Context().Err() != nil || connectionOver(h.q.r.Context()) }
 
-// closedByClient is asked when the connection is over, or the client does not take what is sent to it.
-func (h *holder) closedByClient() bool { return closedByClient(h.q.r.Context()) }
+// closedByClient is asked when the connection is over, or the client does not take what is sent to it. A proxy's close is not the client's,
+// who may be alive and act on what it heard last.
+func (h *holder) closedByClient() bool { return !h.q.forwarded() && closedByClient(h.q.r.Context()) }
+
+// forwarded tells whether a proxy stands between, as far as it says so.
+func (q *call) forwarded() bool {
+	for _, name := range [...]string{"Via", "Forwarded", "X-Forwarded-For"} {
+		if len(q.r.Header[name]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// near tells whether the client is on this host: then a close that came before is seen at once, while one from afar may be under
+// way, and an open connection proves nothing.
+func (q *call) near() bool {
+	if q.forwarded() {
+		return false
+	}
+	if addr, ok := q.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && addr.Network() == "unix" {
+		return true
+	}
+	addr, err := netip.ParseAddrPort(q.r.RemoteAddr)
+	return err == nil && addr.Addr().Unmap().IsLoopback()
+}
 
 // follow says what there is to say until the hold or the connection is over, and tells whether that lets go of the place.
 func (h *holder) follow() (release bool) {

@@ -192,6 +192,7 @@ func TestHowAStreamEndsDecidesWhatBecomesOfIt(t *testing.T) {
 		{"the client is killed with bytes unread", holding, func(s *streamClient, _ *fakeHold) { _ = s.conn.(*net.TCPConn).SetLinger(0); s.conn.Close() }, "by client, told true, latest true"},
 		{"the client closes its half", holding, func(s *streamClient, _ *fakeHold) { _ = s.conn.(*net.TCPConn).CloseWrite() }, "by client, told true, latest true"},
 		{"the client leaves the line", waiting, func(s *streamClient, _ *fakeHold) { s.conn.Close() }, "by client, told false, latest true"},
+		{"a proxy in between closes", holding, func(s *streamClient, _ *fakeHold) { s.conn.Close() }, "by sidecar, told true, latest false"},
 		{"the sidecar drains", holding, func(_ *streamClient, h *fakeHold) { h.become(func(s *raftnode.HoldState) { s.Closing = true }) }, "by sidecar, told true, latest true"},
 		{"it is lost", waiting, func(_ *streamClient, h *fakeHold) {
 			h.become(func(s *raftnode.HoldState) { *s = raftnode.HoldState{Lost: raftnode.WaitOver} })
@@ -199,7 +200,11 @@ func TestHowAStreamEndsDecidesWhatBecomesOfIt(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			h := newFakeHold(c.begin)
-			s := open(t, serve(t, httpapi.Config{Node: holdNode(h)}), post("/v1/locks/a/hold"))
+			var headers []string
+			if strings.Contains(c.what, "proxy") {
+				headers = []string{"Via: 1.1 somebody"}
+			}
+			s := open(t, serve(t, httpapi.Config{Node: holdNode(h)}), post("/v1/locks/a/hold", headers...))
 			s.line()
 			c.end(s, h)
 			if got := receive(t, h.ended); got != c.want {

@@ -23,7 +23,7 @@ func (n *Node) Acquire(ctx context.Context, c lease.Command, wait time.Duration)
 		out.Created = true // the command that found the grant did not make it; this request did
 	}
 	if hungUp(ctx) {
-		n.takeBack(w, w.withdrawal(), 0)
+		n.takeBack(w, w.withdrawal(), w.command.TTL)
 	}
 	return out, err
 }
@@ -45,7 +45,9 @@ func (w *waiting) run(ctx context.Context) (Outcome, error) {
 	n := w.node
 	for {
 		out, id, err := n.carry(ctx, errand{command: w.command, patient: w.stood})
-		w.last = id
+		if id != (lease.Identity{}) {
+			w.last = id
+		}
 		if err != nil || out.Code != lease.OK || out.Standing != lease.Waiting {
 			return out, w.honest(err)
 		}

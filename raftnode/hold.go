@@ -64,10 +64,11 @@ func (n *Node) Hold(ctx context.Context, c lease.Command, wait time.Duration) (*
 	w.last = id
 	if err != nil || out.Code != lease.OK {
 		if hungUp(ctx) {
-			n.takeBack(w, w.withdrawal(), 0)
+			n.takeBack(w, w.withdrawal(), c.TTL)
 		}
 		return nil, out, err
 	}
+	n.leads.hold(w.at, +1)
 	h := &Hold{node: n, w: w, bell: newBell(), done: make(chan struct{})}
 	h.ctx, h.cancel = context.WithCancel(n.ctx)
 	h.now = HoldState{Lease: c.Lease, TTL: out.TTL}
@@ -170,16 +171,11 @@ func (h *Hold) run() {
 	}
 }
 
-// stand waits for something to happen in line, and asks the log what it is: the acquire said again claims a grant.
+// stand waits for something to happen in line, and asks the log what it is.
 func (h *Hold) stand() {
 	switch h.w.await(h.ctx) {
 	case changed:
-		if h.State().Standing != lease.Waiting {
-			return // the keeper has seen the grant, and claimed it
-		}
-		out, id, err := h.node.carry(h.ctx, errand{command: h.w.command, patient: true})
-		h.w.last = id
-		h.tell(out, err)
+		h.ask()
 	case timedOut:
 		h.w.stood = true
 		out, err := h.w.giveUp(h.ctx)
@@ -208,6 +204,12 @@ func (h *Hold) guard() {
 	case <-h.ctx.Done():
 		return
 	}
+	h.ask()
+}
+
+// ask renews this one lease, and so learns how it stands, and claims a grant. (The acquire said again would attach an attempt anew that a
+// later one of its client has taken away.)
+func (h *Hold) ask() {
 	out, _, err := h.node.carry(h.ctx, errand{command: lease.Command{Op: lease.OpKeepAlive, Renewals: []lease.Renewal{h.kept.renewal}}, patient: true})
 	if err == nil && len(out.Kept) == 1 {
 		h.learn(out.Kept[0], out.sent)
@@ -245,7 +247,7 @@ type Ending struct {
 	Release bool
 	// Told: the client was told that it holds, so this is an end like any other, and min_hold counts.
 	Told bool
-	// Latest: the connection was still there when the place had been taken. Then whatever its client tried before with this lease
+	// Latest: the connection was surely there when the place had been taken. Then whatever its client tried before with this lease
 	// is behind it, also at a sidecar that has crashed and will never say so.
 	Latest bool
 }
@@ -263,12 +265,14 @@ func (h *Hold) End(e Ending) {
 	h.cancel()
 	<-h.done
 	h.node.keeper.drop(h.kept)
+	h.node.leads.hold(h.w.at, -1)
 	if lost {
 		return
 	}
 	c := h.w.withdrawal()
 	c.Told, c.Latest, c.Leave = e.Told, e.Latest, !e.Release
 	if e.Release {
+		h.node.leads.letGo(&c, h.node.deps.Clock.Boot())
 		h.node.takeBack(h.w, c, h.now.TTL)
 		return
 	}

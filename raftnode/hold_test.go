@@ -360,3 +360,46 @@ func TestKeeperRenewsManyHoldsInFewCommands(t *testing.T) {
 		w.eventually(5*time.Second, "all are released", func() bool { return w.leader().up().Counts().Leases == 0 })
 	})
 }
+
+// TestOlderStreamsEndIsNotTheEndOfALead: a client opens a second stream at the same sidecar and then closes the first.
+func TestOlderStreamsEndIsNotTheEndOfALead(t *testing.T) {
+	inFakeTime(t, 3, func(w *world) {
+		h := w.follower()
+		c := candidateCommand("e", "chief", 30*time.Second, 1)
+		first := w.mustBegin(h, c, -1)
+		c.Attempt = 2
+		second := w.mustBegin(h, c, -1)
+		first.End(hungUpHolding)
+		for range 20 {
+			if _, _, ok := h.up().Leads("e"); !ok {
+				t.Fatal("the sidecar says that none leads")
+			}
+			w.sleep(time.Second)
+		}
+		second.End(hungUpHolding)
+		if _, _, ok := h.up().Leads("e"); ok {
+			t.Error("leading still, when the last stream was closed")
+		}
+	})
+}
+
+// TestQueuedHoldThatWasSupersededDoesNotComeBack: its sidecar was paused meanwhile, and its client has come, gone and come again elsewhere.
+func TestQueuedHoldThatWasSupersededDoesNotComeBack(t *testing.T) {
+	inFakeTime(t, 3, func(w *world) {
+		w.mustHold(w.hosts[0], lockCommand("l", "holder", time.Hour, 1))
+		c := lockCommand("l", "waiter", time.Minute, 2)
+		paused := w.mustBegin(w.hosts[1], c, -1)
+		c.Attempt = 3
+		w.mustBegin(w.hosts[2], c, -1).End(hungUpWaiting) // stands for the one before
+		w.queued("l", 0)
+		c.Attempt = 4
+		again := w.mustBegin(w.hosts[2], c, -1)
+		w.sleep(5 * time.Second)
+		paused.End(hungUpWaiting)
+		w.sleep(time.Second)
+		w.queued("l", 1)
+		w.mustRelease(w.hosts[0], "l", "holder")
+		w.comesTo(again, lease.Holding, time.Second, "its turn")
+		again.End(hungUpHolding)
+	})
+}

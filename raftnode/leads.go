@@ -13,6 +13,7 @@ type leads struct {
 	mu     sync.Mutex
 	byName map[string]map[lease.ID]lead
 	gone   map[seat]farewell
+	holds  map[seat]int // open here: the end of one of several is not the end of the lead
 	swept  time.Duration
 }
 
@@ -36,7 +37,7 @@ type farewell struct{ at, forget time.Duration }
 const sweepLeadsEvery = 5 * time.Second
 
 func newLeads() *leads {
-	return &leads{byName: map[string]map[lease.ID]lead{}, gone: map[seat]farewell{}}
+	return &leads{byName: map[string]map[lease.ID]lead{}, gone: map[seat]farewell{}, holds: map[seat]int{}}
 }
 
 // set notes that a lease leads until a time, as a command came to that was sent at a time. A deadline never moves back.
@@ -86,11 +87,30 @@ func (l *leads) letGo(c *lease.Command, now time.Duration) {
 	case c.Op == lease.OpRevokeLease:
 		l.giveUp("", c.Lease, now)
 	case c.Space != lease.Elections:
-	case c.Op == lease.OpRelease, c.Op == lease.OpWithdraw && !c.Leave:
+	case c.Op == lease.OpRelease, c.Op == lease.OpWithdraw && !c.Leave && !l.held(seat{c.Name, c.Lease}):
 		l.giveUp(c.Name, c.Lease, now)
 	case c.Op == lease.OpForceRelease && c.Immediate:
 		l.endToken(c.Name, c.Token, now)
 	}
+}
+
+// hold counts the holds of a place that are open here.
+func (l *leads) hold(at spot, n int) {
+	if at.space != lease.Elections {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := seat{at.name, at.lease}
+	if l.holds[s] += n; l.holds[s] == 0 {
+		delete(l.holds, s)
+	}
+}
+
+func (l *leads) held(s seat) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.holds[s] > 0
 }
 
 // endToken notes that the grant with a token is no more.

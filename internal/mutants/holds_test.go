@@ -5,7 +5,9 @@ var holdBugs = []mutant{
 	{"hold: a holder who hangs up is as if it had never been", "lease/release.go", "holding && c.Told && !r.explicit", "holding && c.Told && r.explicit", "./lease", "."},
 	{"hold: the attempts of a dead sidecar count", "lease/release.go", "		first = 0\n", "		first = i\n", "./lease", "."},
 	{"hold: a late hang-up ends all attempts", "lease/release.go", "slices.Clone(p.attempts), first, i+1)", "slices.Clone(p.attempts), first, len(p.attempts))", "./lease", "."},
-	{"hold: a request read too late stands for all before", "httpapi/hold.go", "end.Latest = !h.gone(); !end.Latest {", "end.Latest = true; !end.Latest {", "./httpapi", "LeftStands"},
+	{"hold: a request read too late stands for all before", "httpapi/hold.go", "	if h.gone() {\n		end.Release", "	if false && h.gone() {\n		end.Release", "./httpapi", "LeftStands"},
+	{"hold: a proxy's close is the client's", "httpapi/hold.go", "return !h.q.forwarded() && closedByClient", "return closedByClient", "./httpapi", "HowAStreamEnds"},
+	{"hold: the older of two streams ends a lead", "raftnode/leads.go", " && !l.held(seat{c.Name, c.Lease}):", ":", "./raftnode", "OlderStream"},
 	{"hold: the keeper passes over holders", "lease/renew.go", "	if k.Hold || p.space == Locks", "	if p.space == Locks", "./lease", "."},
 	{"hold: the keeper keeps a grant that nobody claims", "lease/renew.go", "	if k.Hold || p.space == Locks", "	if true || p.space == Locks", "./lease", "."},
 	{"hold: drain releases", "raftnode/hold.go", "c.Told, c.Latest, c.Leave = e.Told, e.Latest, !e.Release", "c.Told, c.Latest, c.Leave = e.Told, e.Latest, false", "./raftnode", "Hold|Sidecar"},
@@ -33,7 +35,7 @@ var holdBugs = []mutant{
 	{"events: waiters left out of the state", "httpapi/events.go", "lease.Query{Kind: lease.QueryName, Space: p.space, Name: in.Name}", "lease.Query{Kind: lease.QueryName, Space: p.space, Name: in.Name + \"x\"}", "./httpapi", "Parts"},
 
 	{"health: by a clock that stands still in a suspension", "raftnode/leads.go", "	now := n.deps.Clock.Boot()\n	one, ok", "	now := n.deps.Clock.Steady()\n	one, ok", "./raftnode", "Suspended"},
-	{"health: still leading when the resignation has left", "raftnode/leads.go", "	case c.Op == lease.OpRelease, c.Op == lease.OpWithdraw && !c.Leave:\n		l.giveUp(c.Name, c.Lease, now)\n", "", "./raftnode", "Resigning"},
+	{"health: still leading when the resignation has left", "raftnode/leads.go", "	case c.Op == lease.OpRelease, c.Op == lease.OpWithdraw && !c.Leave && !l.held(seat{c.Name, c.Lease}):\n		l.giveUp(c.Name, c.Lease, now)\n", "", "./raftnode", "Resigning"},
 	{"health: a late answer brings a lead back", "raftnode/leads.go", "ok && sent <= g.at {", "ok && sent < 0*g.at {", "./raftnode", "LateAnswer"},
 	{"health: another sidecar's resignation goes unnoticed", "raftnode/fsm.go", "	m.leads.happened(events, m.boot())\n", "", "./raftnode", "Resigning"},
 

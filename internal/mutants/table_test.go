@@ -40,7 +40,7 @@ var nodeBugs = []mutant{
 	{"holder counts from the answer, not the call", "raftnode/do.go", "until: safeUntil(res.Remaining, res.TTL, sent)", "until: safeUntil(res.Remaining, res.TTL, n.deps.Clock.Boot())", "./raftnode", "."},
 	{"timeout reported as failure", "raftnode/do.go", "			a.maybe = true\n", "", "./raftnode", "."},
 	{"waiting leases are not kept alive", "raftnode/acquire.go", "			n.keeper.add(k)\n", "", "./raftnode", "."},
-	{"hang-up leaves the queue as it is", "raftnode/acquire.go", "	if hungUp(ctx) {\n		n.takeBack(w, w.withdrawal(), 0)\n	}\n", "", "./raftnode", "."},
+	{"hang-up leaves the queue as it is", "raftnode/acquire.go", "	if hungUp(ctx) {\n		n.takeBack(w, w.withdrawal(), w.command.TTL)\n	}\n", "", "./raftnode", "."},
 	{"founding taken for begun by its first write", "raftnode/founding.go", "	if last == 0 {", "	if term, _ := stable.GetUint64([]byte(raftTermKey)); last == 0 && term == 0 {", "./raftnode", "Founding"},
 	{"replica goes on after an entry it cannot apply", "raftnode/fsm.go", "		return *broken // a state", "		_ = *broken // a state", "./raftnode", "CannotApply"},
 	{"answer above a frame cuts the connection", "raftnode/wire.go", "append(w.buf[:start+frameHead-1], frameTooLarge)", "append(w.buf[:start], w.buf[start:]...)", "./raftnode", "AnswerThatIsTooLarge"},
