@@ -15,10 +15,24 @@ var (
 	chaosSeed = flag.Int64("chaos-seed", 0, "seed of the random run; 0 draws one")
 )
 
+// atOnce is how many tests run at a time: they wait most of the time, for timeouts and for faults to take effect.
+const atOnce = 6
+
 func TestMain(m *testing.M) {
 	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		if err := flag.Set("test.parallel", fmt.Sprint(atOnce)); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(chaos.Main(m))
 }
+
+// underWay is how late a frame of a stream may come to a test on a busy machine. A client counts from its arrival, so it may take the
+// deadline that it is told for so much later than the sidecar means.
+const underWay = 200 * time.Millisecond
 
 // ownLease is a lease ID of the caller's own choice, for tests that repeat requests.
 func ownLease(n int) string { return fmt.Sprintf("own-lease-of-a-test-%05d", n) }

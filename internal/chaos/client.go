@@ -46,6 +46,11 @@ type Body struct {
 		Token uint64
 	}
 
+	FreeIn          int64 `json:"free_in_ms"`
+	Leading         bool
+	Candidates      []Holder
+	Events, Notable []Past
+
 	ID         string
 	Term       uint64
 	Tolerance  int                        `json:"failure_tolerance"`
@@ -62,6 +67,16 @@ type Holder struct {
 	Owner, Value string
 	Token        uint64
 	ExpiresIn    int64 `json:"expires_in_ms"`
+}
+
+// Past is one entry of a history.
+type Past struct {
+	Event, Owner string
+	Token        uint64
+	Via          string `json:"via_node"`
+	Held         int64  `json:"held_ms"`
+	LastRenewed  int64  `json:"last_renewed_ago_ms"`
+	Why          string
 }
 
 // Index is the Sidelock-Index header, 0 if there is none.
@@ -104,37 +119,48 @@ func (n *Node) probe(path string) Answer {
 	return n.Ask(ctx, "GET", path)
 }
 
-// Ask is one request with a context of its own.
+// Ask is one request with a context of its own. It waits for the whole answer: streams are for Hold, Events and Open.
 func (n *Node) Ask(ctx context.Context, method, path string, pairs ...string) Answer {
-	form := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		form.Add(pairs[i], pairs[i+1])
-	}
-	target, body := "http://"+n.API+path, form.Encode()
-	if query := method == "GET" || method == "HEAD"; query && body != "" {
-		target, body = target+"?"+body, ""
-	}
 	a := Answer{what: fmt.Sprintf("%s %s %v via %s", method, path, pairs, n.Name)}
-	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
+	req, err := request(ctx, method, "http://"+n.API, path, pairs)
 	if err != nil {
 		a.Err = err
 		return a
 	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	a.do(n, req)
+	a.do(checkedClient(n.t), req)
 	return a
 }
 
-func (a *Answer) do(n *Node, req *http.Request) {
+// request puts parameters where they belong.
+func request(ctx context.Context, method, base, path string, pairs []string) (*http.Request, error) {
+	form := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+	}
+	target, body := base+path, form.Encode()
+	if query := method == "GET" || method == "HEAD"; query && body != "" {
+		target, body = target+"?"+body, ""
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
+	if err == nil && body != "" {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return req, err
+}
+
+func (a *Answer) do(client *http.Client, req *http.Request) {
 	a.Sent = time.Now()
 	defer func() { a.Got = time.Now() }()
-	resp, err := checkedClient(n.t).Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		a.Err = err
 		return
 	}
+	a.take(resp)
+}
+
+// take reads a whole answer.
+func (a *Answer) take(resp *http.Response) {
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
@@ -151,8 +177,14 @@ func (a *Answer) do(n *Node, req *http.Request) {
 // of a paused process.
 func (n *Node) AskOnceSent(method, path string, pairs ...string) <-chan Answer {
 	n.t.Helper()
+	return n.AskUntil(context.Background(), method, path, pairs...)
+}
+
+// AskUntil is AskOnceSent for a client that hangs up when its context ends.
+func (n *Node) AskUntil(ctx context.Context, method, path string, pairs ...string) <-chan Answer {
+	n.t.Helper()
 	answer, sent := make(chan Answer, 1), make(chan struct{}, 1)
-	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) {
 			select {
 			case sent <- struct{}{}:
@@ -161,9 +193,9 @@ func (n *Node) AskOnceSent(method, path string, pairs ...string) <-chan Answer {
 		},
 	})
 	go func() {
-		ctx, cancel := context.WithTimeout(ctx, askWithin)
+		traced, cancel := context.WithTimeout(traced, askWithin)
 		defer cancel()
-		answer <- n.Ask(ctx, method, path, pairs...)
+		answer <- n.Ask(traced, method, path, pairs...)
 	}()
 	select {
 	case <-sent:

@@ -2,7 +2,9 @@ package chaos
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 // Group is a number of sidecars that are, or shall be, one Raft group. It ends with its test.
 type Group struct {
 	Nodes []*Node
+	Links *Links // nil unless the group was made to have some: StartLinked
 	t     testing.TB
 }
 
@@ -19,21 +22,32 @@ type Group struct {
 func Start(t testing.TB, size int, extra ...string) *Group {
 	t.Helper()
 	g := Plan(t, size, extra...)
+	g.start()
+	return g
+}
+
+func (g *Group) start() {
+	g.t.Helper()
 	for _, n := range g.Nodes {
 		n.Start()
 	}
 	g.AwaitReady()
-	return g
 }
 
 // Plan is Start without any process.
 func Plan(t testing.TB, size int, extra ...string) *Group {
 	t.Helper()
+	return plan(t, size, func(n *Node) []string { return []string{"--peer-addr", n.Peer} }, extra)
+}
+
+// plan makes the nodes of a group; peer gives the arguments that say where a node's peer port is, and may change its Peer.
+func plan(t testing.TB, size int, peer func(*Node) []string, extra []string) *Group {
+	t.Helper()
 	if binary == "" {
 		t.Fatal("the package needs a TestMain that calls chaos.Main")
 	}
 	g := &Group{t: t}
-	root := t.TempDir()
+	root := shortDir(t)
 	addrs := freeAddresses(t, 2*size)
 	for i := range size {
 		name := "n" + strconv.Itoa(i+1)
@@ -41,7 +55,10 @@ func Plan(t testing.TB, size int, extra ...string) *Group {
 			Dir: filepath.Join(root, name), log: filepath.Join(root, name+".log")})
 	}
 	for _, n := range g.Nodes {
-		n.args = append(g.args(n), extra...)
+		n.args = peer(n)
+	}
+	for _, n := range g.Nodes {
+		n.args = slices.Concat(g.args(n), n.args, extra)
 	}
 	t.Cleanup(func() {
 		for _, n := range g.Nodes {
@@ -51,8 +68,24 @@ func Plan(t testing.TB, size int, extra ...string) *Group {
 	return g
 }
 
+// shortDir is a directory of the test whose name, unlike that of t.TempDir, leaves room for a socket in it: the path of one may have about
+// a hundred bytes.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "chaos-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 func (g *Group) args(n *Node) []string {
-	args := []string{"serve", "--node", n.Name, "--data-dir", n.Dir, "--api-addr", n.API, "--peer-addr", n.Peer,
+	args := []string{"serve", "--node", n.Name, "--data-dir", n.Dir, "--api-addr", n.API,
 		"--drain-timeout", "10s", "--cluster-size", strconv.Itoa(len(g.Nodes))}
 	if len(g.Nodes) > 1 {
 		for _, peer := range g.Nodes {

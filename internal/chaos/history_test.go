@@ -13,7 +13,8 @@ type grant struct {
 	name, lease string
 	client      int
 	token       uint64
-	index       uint64    // at which the answer was true
+	index       uint64    // at which the answer was true; 0: not known
+	streamed    bool      // held by a stream
 	plain       bool      // granted at once, so that index is the grant's own
 	asked       time.Time // the acquire was sent
 	from        time.Time // the client knew that it held
@@ -23,9 +24,10 @@ type grant struct {
 	released    bool
 }
 
-// look is one linearizable read.
+// look is one linearizable read, or a sidecar's claim that a candidate of its own leads.
 type look struct {
 	name      string
+	claim     bool
 	sent, got time.Time
 	token     uint64 // of the holder; 0: free
 }
@@ -40,6 +42,7 @@ type history struct {
 	worstGap            time.Duration // between two acknowledged writes
 	register            map[string]*grant
 	overlaps            int // late writes of overstayers that the register refused
+	resumed, warned     int // streams: gone on with at another sidecar; holders that were in jeopardy
 	violations          []string
 }
 
@@ -124,7 +127,7 @@ func (h *history) checkTokens() {
 func (h *history) checkOne(grants []*grant) {
 	for i := 1; i < len(grants); i++ {
 		a, b := grants[i-1], grants[i]
-		if b.index <= a.index {
+		if a.index != 0 && b.index != 0 && b.index <= a.index {
 			h.violate("%s: token %d at index %d, then token %d at index %d", a.name, a.token, a.index, b.token, b.index)
 		}
 		if b.from.Before(a.kept) && !a.released {
@@ -136,13 +139,19 @@ func (h *history) checkOne(grants []*grant) {
 	}
 }
 
-// checkLooks: a read sees whoever surely held all the while, and nobody older than who was known to hold before.
+// checkLooks: a read sees whoever surely held all the while, and nobody older than who was known to hold before. A sidecar's claim that a
+// candidate leads may be behind one thing alone, that the candidate gave it up through another sidecar.
 func (h *history) checkLooks() {
 	names := h.byName()
+	kept := map[uint64]bool{} // tokens that their clients did not give up
+	for _, g := range h.grants {
+		kept[g.token] = !g.released
+	}
 	for _, l := range h.looks {
 		for _, g := range names[l.name] {
 			switch {
-			case l.token != g.token && !g.from.After(l.sent) && g.until.After(l.got):
+			case l.claim && (l.token >= g.token || !kept[l.token]):
+			case !l.claim && l.token != g.token && !g.from.After(l.sent) && g.until.After(l.got):
 				h.violate("%s: a read saw token %d while %d was held", l.name, l.token, g.token)
 			case l.token != 0 && l.token < g.token && g.from.Before(l.sent):
 				h.violate("%s: a read saw token %d after %d had been granted", l.name, l.token, g.token)
@@ -166,4 +175,17 @@ func (h *history) handovers() (count int, latest time.Duration) {
 		}
 	}
 	return count, latest
+}
+
+// kinds counts the grants by streams, and those in elections.
+func (h *history) kinds() (streams, elections int) {
+	for _, g := range h.grants {
+		if g.streamed {
+			streams++
+		}
+		if isElection(g.name) {
+			elections++
+		}
+	}
+	return streams, elections
 }

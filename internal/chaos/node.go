@@ -25,6 +25,8 @@ type Node struct {
 	args []string
 	log  string // file of all that its processes printed
 
+	streamWithin time.Duration // for a stream to begin; 0 is askWithin
+
 	mu      sync.Mutex
 	process *process // the last one; nil before the first
 	paused  bool
@@ -127,6 +129,9 @@ func (n *Node) Pause() {
 	n.paused = true
 	n.mu.Unlock()
 	n.signal(syscall.SIGSTOP)
+	if err := awaitStop(n.current().cmd.Process.Pid); err != nil {
+		n.t.Fatalf("%s was to be paused: %v", n.Name, err)
+	}
 }
 
 // Resume lets a paused process go on (SIGCONT).

@@ -34,9 +34,15 @@ var connections = &http.Transport{MaxIdleConnsPerHost: 64}
 
 func checkedClient(t testing.TB) *http.Client {
 	t.Helper()
+	return &http.Client{Transport: checkedBy(t, connections)}
+}
+
+// checkedBy is a transport whose answers are checked. Of a stream it reads nothing.
+func checkedBy(t testing.TB, next http.RoundTripper) http.RoundTripper {
+	t.Helper()
 	check, err := description()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &http.Client{Transport: checked{t, check, connections}}
+	return checked{t, check, next}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,7 +22,8 @@ const (
 	settles  = 20 // tries to learn what became of an unknown one
 )
 
-// worker is one client of a random run: it takes locks, works, renews, dawdles, releases or forgets to.
+// worker is one client of a random run: it takes locks, or campaigns, by requests or by a stream; it works, renews, dawdles, lets go or
+// forgets to.
 type worker struct {
 	id    int
 	rng   *mathrand.Rand
@@ -33,8 +36,13 @@ func (w *worker) run(ctx context.Context) {
 		if w.rng.IntN(4) == 0 {
 			w.look()
 		}
-		if g := w.acquire(); g != nil {
-			w.hold(ctx, g)
+		switch name := w.name(); w.rng.IntN(4) {
+		case 0:
+			w.stream(ctx, name)
+		default:
+			if g := w.acquire(name); g != nil {
+				w.hold(ctx, g)
+			}
 		}
 		pause(ctx, time.Duration(w.rng.IntN(30))*time.Millisecond)
 	}
@@ -54,18 +62,32 @@ func (w *worker) between(least, most time.Duration) time.Duration {
 	return (least + time.Duration(w.rng.Int64N(int64(most-least)))).Round(time.Millisecond)
 }
 
+// name is a lock or an election, as it stands in a path.
 func (w *worker) name() string {
-	if w.rng.IntN(2) == 0 {
-		return fmt.Sprintf("hot-%d", w.rng.IntN(hotNames))
+	space := "locks"
+	if w.rng.IntN(4) == 0 {
+		space = "elections"
 	}
-	return fmt.Sprintf("cold-%d", w.rng.IntN(coldNames))
+	if w.rng.IntN(2) == 0 {
+		return fmt.Sprintf("%s/hot-%d", space, w.rng.IntN(hotNames))
+	}
+	return fmt.Sprintf("%s/cold-%d", space, w.rng.IntN(coldNames))
 }
+
+func isElection(name string) bool { return strings.HasPrefix(name, "elections/") }
+
+func (w *worker) any() *chaos.Node { return w.group.Nodes[w.rng.IntN(len(w.group.Nodes))] }
 
 // ask sends one request through any sidecar and counts how it went.
 func (w *worker) ask(within time.Duration, method, path string, pairs ...string) chaos.Answer {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	a := w.group.Nodes[w.rng.IntN(len(w.group.Nodes))].Ask(ctx, method, path, pairs...)
+	a := w.any().Ask(ctx, method, path, pairs...)
+	w.count(a, method)
+	return a
+}
+
+func (w *worker) count(a chaos.Answer, method string) {
 	w.h.mu.Lock()
 	defer w.h.mu.Unlock()
 	switch {
@@ -84,7 +106,6 @@ func (w *worker) ask(within time.Duration, method, path string, pairs ...string)
 			w.h.violate("%s", a)
 		}
 	}
-	return a
 }
 
 // unknown says that a request may have had an effect. One that found no process to take it has not.
@@ -92,21 +113,33 @@ func unknown(a chaos.Answer) bool { return a.Err != nil && !refused(a) || a.Stat
 
 func refused(a chaos.Answer) bool { return errors.Is(a.Err, syscall.ECONNREFUSED) }
 
-// acquire returns what the client holds now, or nil. An unknown outcome is repeated until it is known.
-func (w *worker) acquire() *grant {
-	g := &grant{name: w.name(), lease: rand.Text(), client: w.id, asked: time.Now()}
-	ttl, wait := w.between(time.Second, 3*time.Second), time.Duration(0)
+// begin draws what a client asks for.
+func (w *worker) begin(name string) (g *grant, ttl, wait time.Duration, pairs []string) {
+	g = &grant{name: name, lease: rand.Text(), client: w.id, asked: time.Now()}
+	ttl = w.between(time.Second, 3*time.Second)
 	if w.rng.IntN(2) == 0 {
 		wait = w.between(100*time.Millisecond, 3*time.Second)
 	}
-	path := "/v1/locks/" + g.name
-	pairs := []string{"lease", g.lease, "ttl", ttl.String(), "owner", fmt.Sprint("client-", w.id)}
-	a := w.ask(wait+patience, "POST", path, append(pairs, "wait", wait.String())...)
-	g.plain = wait == 0 && !unknown(a)
+	return g, ttl, wait, []string{"lease", g.lease, "ttl", ttl.String(), "owner", fmt.Sprint("client-", w.id)}
+}
+
+// acquire returns what the client holds now, or nil. An unknown outcome is repeated until it is known.
+func (w *worker) acquire(name string) *grant {
+	g, ttl, wait, pairs := w.begin(name)
+	path, first := "/v1/"+g.name, pairs
+	if !isElection(name) {
+		first = append(slices.Clone(pairs), "wait", wait.String())
+	}
+	a := w.ask(wait+patience, "POST", path, first...)
+	g.plain = (wait == 0 || isElection(name)) && !unknown(a)
 	if unknown(a) {
 		a = w.settle("POST", path, pairs...)
 	}
-	if a.Status != 201 && a.Status != 200 {
+	if a.Body.State == "standby" {
+		g.plain, wait = false, max(wait, time.Millisecond)
+		a = w.standBy(g, wait)
+	}
+	if a.Status != 201 && a.Status != 200 || a.Body.Token == 0 {
 		return nil
 	}
 	g.token, g.index, g.from = a.Body.Token, a.Index(), a.Got
@@ -125,9 +158,25 @@ func (w *worker) acquire() *grant {
 	return g
 }
 
+// standBy waits for a candidate to lead, and gives up the place if it does not come to that.
+func (w *worker) standBy(g *grant, wait time.Duration) (a chaos.Answer) {
+	for end := time.Now().Add(wait); ; {
+		a = w.ask(time.Second+patience, "PUT", "/v1/"+g.name, "lease", g.lease, "wait", min(wait, 500*time.Millisecond).String())
+		switch {
+		case a.Status == 200 && a.Body.State == "leading":
+			return a
+		case a.Status == 409 || a.Status == 410:
+			return a
+		case time.Now().After(end):
+			w.settle("DELETE", "/v1/"+g.name, "lease", g.lease)
+			return chaos.Answer{}
+		}
+	}
+}
+
 // renew prolongs a grant. That it is lost before its safe deadline is a violation.
 func (w *worker) renew(g *grant) (held bool) {
-	a := w.ask(patience, "PUT", "/v1/locks/"+g.name, "lease", g.lease)
+	a := w.ask(patience, "PUT", "/v1/"+g.name, "lease", g.lease)
 	w.h.mu.Lock()
 	defer w.h.mu.Unlock()
 	switch {
@@ -179,7 +228,7 @@ func (w *worker) release(g *grant) {
 	}
 	g.released = true
 	w.h.mu.Unlock()
-	w.settle("DELETE", "/v1/locks/"+g.name, "lease", g.lease)
+	w.settle("DELETE", "/v1/"+g.name, "lease", g.lease)
 }
 
 // settle repeats a request through one sidecar after another until its outcome is known.
@@ -195,12 +244,21 @@ func (w *worker) settle(method, path string, pairs ...string) (a chaos.Answer) {
 
 func (w *worker) look() {
 	name := w.name()
-	a := w.ask(patience, "GET", "/v1/locks/"+name)
+	path, claim := "/v1/"+name, false
+	if isElection(name) && w.rng.IntN(2) == 0 {
+		path, claim = "/health/leader/"+strings.TrimPrefix(name, "elections/"), true
+	}
+	a := w.ask(patience, "GET", path)
 	if a.Status != 200 {
 		return
 	}
-	l := look{name: name, sent: a.Sent, got: a.Got}
-	if len(a.Body.Holders) > 0 {
+	l := look{name: name, claim: claim, sent: a.Sent, got: a.Got}
+	switch {
+	case claim:
+		l.token = a.Body.Token
+	case a.Body.Leader != nil:
+		l.token = a.Body.Leader.Token
+	case len(a.Body.Holders) > 0:
 		l.token = a.Body.Holders[0].Token
 	}
 	w.h.mu.Lock()

@@ -21,6 +21,7 @@ import (
 type Checker struct {
 	mu       sync.Mutex // the validator promises nothing about concurrent use
 	validate validator.Validator
+	frames   schema_validation.SchemaValidator // remembers what it has compiled; made when first needed
 	model    *v3.Document
 	problem  *base.Schema
 }
@@ -56,6 +57,7 @@ func New(spec []byte) (*Checker, error) {
 
 // Validate fails t if the answer is not as described: its status, media type, headers and body. The answer's body can
 // be read again afterwards. An answer to a call that is not described must be a problem document of status 404 or 405.
+// Of a stream the beginning is checked, and nothing is read: its frames are for CheckFrame.
 func (c *Checker) Validate(t testing.TB, req *http.Request, resp *http.Response) {
 	t.Helper()
 	if err := c.Check(req, resp); err != nil {
@@ -65,6 +67,14 @@ func (c *Checker) Validate(t testing.TB, req *http.Request, resp *http.Response)
 
 // Check is Validate for callers without a test at hand.
 func (c *Checker) Check(req *http.Request, resp *http.Response) error {
+	if IsStream(resp) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if op := c.operation(req); op != nil {
+			return checkStream(op, resp)
+		}
+		return fmt.Errorf("a stream from a call that is not described")
+	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
