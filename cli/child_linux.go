@@ -12,8 +12,12 @@ const threadsField = 17
 // onlyZombies says whether all that is left of a process group has ended and only waits for its parent to notice. In a
 // container whose first process is not made for that, it waits for ever.
 func onlyZombies(group int) bool {
-	// Twice: one that was started while the first look went on is seen by the second.
-	return noneLives(group) && noneLives(group)
+	for range 2 { // one that was started while the first look went on is seen by the second
+		if !noneLives(group) {
+			return false
+		}
+	}
+	return true
 }
 
 func noneLives(group int) bool {
