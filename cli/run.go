@@ -179,10 +179,7 @@ func (p *runPlan) refused(err error) error {
 	errors.As(err, &refusal)
 	holders := refusal.Holders
 	if len(holders) == 0 {
-		var unknown error
-		if holders, unknown = p.holders(context.Background()); unknown != nil && refusal.Code == "wait_timeout" && !p.wait.inLine() {
-			return fmt.Errorf("no answer within %s; `sidelock status` says what is wrong with the group", p.options.Wait)
-		}
+		holders, _ = p.holders(context.Background()) // if nobody can say, it is held by another all the same
 	}
 	who := orElse(heldBy(p.c, holders), "held by another")
 	text := fmt.Sprintf("lock %s: %s", p.name, who)

@@ -294,7 +294,7 @@ func TestAWaitThatNobodyAnsweredIsNotHeldByAnother(t *testing.T) {
 	if code := p.exit(); code != ExitFailed {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, p.log.String(), "no answer within 300ms")
+	mustContain(t, p.log.String(), "no answer from the sidecar")
 }
 
 func TestASignalEndsTheWaitAndLeavesTheLine(t *testing.T) {

@@ -52,13 +52,6 @@ func (w *waiting) setWho(who string) {
 	w.who = who
 }
 
-// inLine says whether the sidecar has said that it is.
-func (w *waiting) inLine() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.position > 0
-}
-
 func (w *waiting) tick() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
