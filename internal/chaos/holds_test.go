@@ -60,8 +60,8 @@ func lastDeadline(frames []chaos.Frame) (last time.Time) {
 }
 
 // TestHoldOfAKilledSidecarOutlivesIt kills the sidecar that three clients hold through. One stays away: its lock is free at its TTL. Two
-// go on through another sidecar, with their tokens; when one of them closes, its lock is free at its TTL at the latest, and when the
-// other does, after the first sidecar has come back, at once.
+// go on through another sidecar, with their tokens; when one of them closes, its lock is free at once, whether the first sidecar
+// is still away or has come back.
 func TestHoldOfAKilledSidecarOutlivesIt(t *testing.T) {
 	t.Parallel()
 	eachRole(t, ofThree, func(t *testing.T, g *chaos.Group, lost *chaos.Node) {
@@ -103,14 +103,12 @@ func TestHoldOfAKilledSidecarOutlivesIt(t *testing.T) {
 			return s
 		}
 		goneOn, returned := resume("gone on"), resume("returned")
-		closed := time.Now()
+		term, closed := groupTerm(g), time.Now()
 		goneOn.Close()
 		next := places["away"].waiting.Await(ttl+2*lateBy, "held")
 		wantAfterDeadline(t, "nobody resumed it", lastDeadline(places["away"].before), next.At)
 		next = places["gone on"].waiting.Await(ttl+2*lateBy, "held")
-		if late := next.At.Sub(closed.Add(ttl)); late > lateBy {
-			t.Errorf("let go of while the first sidecar was away: granted only %s after its TTL", late)
-		}
+		wantSoon(t, g, term, closed, next.At, "the grant after a resumed hold was closed, with the first sidecar still away")
 
 		lost.Start()
 		lost.AwaitReady()
@@ -119,7 +117,7 @@ func TestHoldOfAKilledSidecarOutlivesIt(t *testing.T) {
 			t.Fatalf("a resumed hold was lost: %v", f)
 		}
 		wantHolder(t, lost, places["returned"].path[len("/v1/locks/"):], "returned", places["returned"].held.Token)
-		term, closed := groupTerm(g), time.Now()
+		term, closed = groupTerm(g), time.Now()
 		returned.Close()
 		next = places["returned"].waiting.Await(ttl+lateBy, "held")
 		wantSoon(t, g, term, closed, next.At, "the grant after a resumed hold was closed")

@@ -252,10 +252,8 @@ func changeLeaders(ctx context.Context, g *chaos.Group) {
 		},
 	} {
 		pause(ctx, 300*time.Millisecond)
-		n := g.Leader()
-		fault(n)
+		fault(g.Leader())
 		g.AwaitReady()
-		n.Post("/v1/locks/its-first-command", "ttl", "1s") // which ends the session of its earlier run: see TestHoldOfAKilledSidecarOutlivesIt
 	}
 }
 
