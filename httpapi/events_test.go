@@ -217,7 +217,7 @@ func TestHistoryShowsWhoWhenAndWhy(t *testing.T) {
 	n := newFakeNode()
 	n.query = func(_ context.Context, q lease.Query, _ raftnode.Consistency) (lease.Answer, raftnode.ReadInfo, error) {
 		past := []lease.Past{
-			{Kind: lease.EventGranted, Owner: "web-0", Token: 17, Via: "n1", Ago: time.Minute},
+			{Kind: lease.EventGranted, Owner: "web-0", Token: 17, Via: "n1", Ago: 0, Wall: time.Now().Add(-time.Hour).UnixMicro()},
 			{Kind: lease.EventForced, Owner: "web-0", Token: 17, Via: "n1", Ago: time.Second, Held: 59 * time.Second, Quiet: 4 * time.Second, Why: "stuck"},
 		}
 		if q.Kind != lease.QueryHistory || q.Space != lease.Elections || q.Name != "boss" {
@@ -227,6 +227,15 @@ func TestHistoryShowsWhoWhenAndWhy(t *testing.T) {
 	}
 	resp := ask(t, httpapi.New(httpapi.Config{Node: n}).Handler(), formRequest("GET", "/v1/elections/boss/history", ""))
 	body, _ := io.ReadAll(resp.Body)
+	var first struct {
+		Events []struct {
+			Ago int64 `json:"ago_ms"`
+		}
+	}
+	// An hour ago, though cluster time has stood still since.
+	if err := json.Unmarshal(body, &first); err != nil || len(first.Events) != 2 || first.Events[0].Ago < 3_600_000 || first.Events[0].Ago > 3_700_000 {
+		t.Errorf("%v %s", err, body)
+	}
 	for _, part := range []string{`"name":"boss"`, `"held_ms":59000,"last_renewed_ago_ms":4000,"why":"stuck"`, `"notable":[{"event":"forced"`, `"index":912`} {
 		if !strings.Contains(string(body), part) {
 			t.Errorf("%s is not in %s", part, body)

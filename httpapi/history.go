@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/sidelock/sidelock/lease"
 )
@@ -42,7 +43,8 @@ func (e *encoder) pasts(key string, list []lease.Past) {
 		e.string("owner", p.Owner)
 		e.uint("token", uint64(p.Token))
 		e.wall("at", p.Wall)
-		e.ms("ago_ms", p.Ago)
+		// By the wall clock of this sidecar: cluster time stands still while nothing is held, and this is for people.
+		e.ms("ago_ms", time.Since(time.UnixMicro(p.Wall)))
 		e.string("via_node", p.Via)
 		switch p.Kind {
 		case lease.EventReleased, lease.EventExpired, lease.EventRevoked, lease.EventDisconnected, lease.EventForced:
