@@ -69,14 +69,15 @@ func typed(t *testing.T, keyboard *os.File, keys string) {
 	}
 }
 
-// awaitState waits until a process is in a state of /proc: T is stopped, S asleep.
+// awaitState waits until a process is in a state of /proc: T is stopped, S asleep. A shell whose child was stopped between vfork and exec
+// waits for it in D, and is stopped as well, though it never becomes T.
 func awaitState(t *testing.T, pid int, state byte) {
 	t.Helper()
 	ticker, late := time.NewTicker(5*time.Millisecond), time.After(soon)
 	defer ticker.Stop()
 	for {
 		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if i := bytes.LastIndexByte(stat, ')'); i >= 0 && stat[i+2] == state {
+		if i := bytes.LastIndexByte(stat, ')'); i >= 0 && (stat[i+2] == state || state == 'T' && stat[i+2] == 'D') {
 			return
 		}
 		select {
