@@ -155,6 +155,12 @@ func TestWatchersOfASidecarThatWasAwayAreSentTheStateAgain(t *testing.T) {
 	g.Links.HealAll()
 	both := append(all, away, elsewhere)
 	go away.run(ctx)
+	chaos.Until(t, 20*time.Second, "the sidecar that was cut off to catch up", func() error {
+		if a := cut.Get("/v1/locks/l39", "consistency", "local"); len(a.Body.Holders) != 1 {
+			return fmt.Errorf("%s", a)
+		}
+		return nil
+	})
 	go elsewhere.run(ctx)
 	finish(t, g, both, "last-mark")
 	cancel()

@@ -41,8 +41,8 @@ func (h *health) end() {
 	h.over.Wait()
 }
 
-// wantNone checks that nothing that was answered lets anybody think that the old leader leads when the next one does.
-func (h *health) wantNone(t *testing.T, from time.Time) {
+// wantNone checks that nothing that was answered of an election lets anybody think that the old leader leads when the next one does.
+func (h *health) wantNone(t *testing.T, election string, from time.Time) {
 	t.Helper()
 	pause(t.Context(), 200*time.Millisecond) // it is asked a little longer
 	h.end()
@@ -54,13 +54,13 @@ func (h *health) wantNone(t *testing.T, from time.Time) {
 		case a.Status != http.StatusOK:
 			t.Errorf("%s", a)
 		case a.Sent.Add(time.Duration(a.Body.ValidFor) * time.Millisecond).After(from): // or sent after that
-			t.Errorf("asked %s before another led: %s", from.Sub(a.Sent), a)
+			t.Errorf("%s: asked %s before another led: %s", election, from.Sub(a.Sent), a)
 		default:
 			yes++
 		}
 	}
 	if yes == 0 || no == 0 {
-		t.Errorf("the leader's health was told %d times and refused %d times: the test has seen too little", yes, no)
+		t.Errorf("%s: the leader's health was told %d times and refused %d times: the test has seen too little", election, yes, no)
 	}
 }
 
@@ -78,15 +78,28 @@ func TestCutOffSidecarTellsItsHoldersBeforeOthersAreGranted(t *testing.T) {
 		standby := third.Hold("/v1/elections/chief", "ttl", "60s", "owner", "new").Begun(t)
 		waiting.Await(10*time.Second, "queued")
 		standby.Await(10*time.Second, "standby")
-		healthy := watchHealth(t, cut, "chief")
+		healthy, healthyToo := watchHealth(t, cut, "chief"), watchHealth(t, cut, "deputy")
 		hold.Await(10*time.Second, "alive") // a renewal that was acknowledged
 		lead.Await(10*time.Second, "alive")
+		// And one that is led by requests alone.
+		requests := cut.Post("/v1/elections/deputy", "ttl", ttl.String(), "owner", "old").Want(t, 201).Body
+		standbyToo := third.Hold("/v1/elections/deputy", "ttl", "60s", "owner", "new").Begun(t)
+		standbyToo.Await(10*time.Second, "standby")
+		cut.Put("/v1/elections/deputy", "lease", requests.Lease).Want(t, 200)
+		chaos.Until(t, 10*time.Second, "its health to be told", func() error {
+			if a := cut.Get("/health/leader/deputy"); a.Status != 200 {
+				return fmt.Errorf("%s", a)
+			}
+			return nil
+		})
 
 		g.Links.Isolate(cut.Name)
 		next, leads := waiting.Await(ttl+2*lateBy, "held"), standby.Await(ttl+2*lateBy, "leading")
+		leadsToo := standbyToo.Await(ttl+2*lateBy, "leading")
 		wantRising(t, held.Token, next.Token)
 		wantRising(t, led.Token, leads.Token)
-		healthy.wantNone(t, leads.At)
+		healthy.wantNone(t, "chief", leads.At)
+		healthyToo.wantNone(t, "deputy", leadsToo.At)
 		for what, c := range map[string]struct {
 			old     *chaos.Stream
 			granted time.Time
@@ -148,16 +161,20 @@ func TestPausedSidecarTellsItsHoldersNothingStaleWhenItWakes(t *testing.T) {
 		standby := other.Hold("/v1/elections/chief", "ttl", "60s", "owner", "new").Begun(t)
 		waiting.Await(10*time.Second, "queued")
 		standby.Await(10*time.Second, "standby")
+		// And one that is led by requests alone.
+		paused.Post("/v1/elections/deputy", "ttl", ttl.String(), "owner", "old").Want(t, 201)
+		standbyToo := other.Hold("/v1/elections/deputy", "ttl", "60s", "owner", "new").Begun(t)
 		(<-paused.AskOnceSent("GET", "/health/leader/chief")).Want(t, 200)
 
 		paused.Pause()
 		next, leads := waiting.Await(ttl+2*lateBy, "held"), standby.Await(ttl+2*lateBy, "leading")
 		wantAfterDeadline(t, "lock", lastDeadline(append([]chaos.Frame{held}, hold.Drain()...)), next.At)
 		wantAfterDeadline(t, "election", lastDeadline(append([]chaos.Frame{led}, lead.Drain()...)), leads.At)
+		standbyToo.Await(ttl+2*lateBy, "leading")
 		long.Drain()
 		var asked []<-chan chaos.Answer
 		for range 4 {
-			asked = append(asked, paused.AskOnceSent("GET", "/health/leader/chief"))
+			asked = append(asked, paused.AskOnceSent("GET", "/health/leader/chief"), paused.AskOnceSent("GET", "/health/leader/deputy"))
 		}
 		paused.Resume()
 		for what, s := range map[string]*chaos.Stream{"lock": hold, "election": lead} {
