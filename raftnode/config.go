@@ -19,8 +19,14 @@ type Config struct {
 	Advertise string // host:port told to peers; a port of 0 or an empty string is filled in from the listener
 
 	ClusterSize int      // nodes that found the group together; 1 is a group of its own
-	Voters      int      // of them, at most so many vote
-	Join        []string // host:port of peers to look for at every start
+	Voters      int      // at most so many vote
+	Spares      int      // so many more replicate, and stand ready
+	Join        []string // where to look for peers, now and again: see discover.Parse
+	Existing    bool     // never found a group: only join one
+
+	Agent     bool   // never be a member: forward, and keep leases
+	Ephemeral bool   // the disk does not outlive the process: leave the group before it ends
+	Zone      string // voters are spread over zones
 
 	Timing   Timing
 	Settings lease.Settings // limits of the group, used only by whoever writes its first entry
@@ -31,8 +37,9 @@ type Config struct {
 type Deps struct {
 	Logger   *slog.Logger
 	Recorder Recorder
-	Clock    Clock        // nil: SystemClock
-	Network  peer.Network // nil: TCP
+	Clock    Clock         // nil: SystemClock
+	Network  peer.Network  // nil: TCP
+	Security peer.Security // nil: none
 	// Fatal is called once when this node must not go on: a damaged or failing disk, an entry that it does not understand.
 	// The process must end; a stub that returns leaves a node that refuses everything.
 	Fatal func(error)

@@ -28,7 +28,9 @@ func TestRandomFaultsBreakNoPromise(t *testing.T) {
 	}
 	for _, size := range sizes {
 		t.Run(fmt.Sprint("group of ", size), func(t *testing.T) {
-			t.Parallel()
+			if len(sizes) > 1 {
+				t.Parallel()
+			}
 			randomFaults(t, size, seed)
 		})
 	}

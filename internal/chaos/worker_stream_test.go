@@ -22,7 +22,11 @@ func (w *worker) stream(ctx context.Context, name string) {
 	w.h.grants = append(w.h.grants, g)
 	w.h.wrote(g.from)
 	w.h.mu.Unlock()
-	for range 1 + w.rng.IntN(5) {
+	times := 1 + w.rng.IntN(5)
+	if w.rng.IntN(6) == 0 {
+		times += 15 // long enough to see a fault through
+	}
+	for range times {
 		w.h.write(g)
 		switch err := w.listen(s, g, w.between(time.Millisecond, 300*time.Millisecond)); {
 		case errors.Is(err, chaos.ErrQuiet):

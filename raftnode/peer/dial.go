@@ -69,9 +69,9 @@ func (p *Port) greet(ctx context.Context, c net.Conn, k Kind, addr, target strin
 	// A cancelled context must end the wait at once, not at the deadline.
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	conn, err := p.secure(ctx, c, false)
+	conn, err := p.secure(ctx, c, addr)
 	if err != nil {
-		return nil, Hello{}, fmt.Errorf("peer %s: securing the connection: %w", addr, err)
+		return nil, Hello{}, err
 	}
 	own := p.cfg.Identity()
 	if err := writeFrame(conn, own.hello(k, target)); err != nil {
@@ -79,10 +79,13 @@ func (p *Port) greet(ctx context.Context, c net.Conn, k Kind, addr, target strin
 	}
 	var a answer
 	if err := readFrame(conn, &a); err != nil {
-		return nil, Hello{}, fmt.Errorf("peer %s gave no answer to the hello (is it a sidelock peer port, and not at its limit of connections?): %w", addr, err)
+		return nil, Hello{}, p.cfg.Security.Explain(conn, addr, err)
 	}
 	if err := p.judge(own, k, addr, target, a); err != nil {
 		return nil, Hello{}, err
+	}
+	if err := p.cfg.Security.Vouches(conn, a.Hello); err != nil {
+		return nil, Hello{}, &HelloError{Address: addr, Code: CodeCertificate, Message: err.Error(), Peer: a.Hello}
 	}
 	p.learn(own, a.Hello)
 	if !stop() {
@@ -133,6 +136,7 @@ func (d *dialedConn) Close() error {
 	d.once.Do(func() {
 		d.port.mu.Lock()
 		delete(d.port.conns, d)
+		delete(d.port.secured, d)
 		d.port.mu.Unlock()
 	})
 	return d.Conn.Close()

@@ -8,8 +8,12 @@ import (
 	"io"
 )
 
-// ProtocolVersion is the version of the hello and of what follows it.
-const ProtocolVersion = 2
+// ProtocolVersion is the version of the hello and of what follows it. A build speaks all versions from MinProtocol on, so that
+// neighbouring releases can be in one group during an upgrade.
+const (
+	ProtocolVersion = 3
+	MinProtocol     = 3
+)
 
 // Kind says what a connection is for.
 type Kind string
@@ -30,6 +34,11 @@ type Hello struct {
 	Name      string `json:"name"`
 	Address   string `json:"address"` // advertised host:port of its peer port
 	Target    string `json:"target"`  // node ID that the caller means; "" in probes by address
+
+	MinVersion int      `json:"min_version"` // the oldest protocol that it speaks
+	About      About    `json:"about"`
+	Life       Life     `json:"life"`
+	Ancestors  []string `json:"ancestors,omitempty"` // cluster IDs that ClusterID has replaced by a recovery, newest first
 }
 
 // Identity is who a node is.
@@ -38,11 +47,34 @@ type Identity struct {
 	NodeID    string
 	Name      string
 	Address   string // advertised host:port
+	About     About
+	Life      Life
+	Ancestors []string
+}
+
+// About is what a node is like: what the Raft leader goes by when it gives out roles.
+type About struct {
+	Release   string `json:"release"`             // version of the build, for people
+	Features  uint32 `json:"features"`            // the highest feature level that it understands
+	Zone      string `json:"zone,omitempty"`      // where a failure would take several at once
+	Agent     bool   `json:"agent,omitempty"`     // it is never to be a member (--member never)
+	Ephemeral bool   `json:"ephemeral,omitempty"` // its disk does not outlive it
+	Voters    int    `json:"voters"`              // how many it would have vote
+	Spares    int    `json:"spares"`              // and how many only replicate
+}
+
+// Life is where a node stands, by its disk (guard 15): none of it ever goes back, and there is one process at a time.
+type Life struct {
+	Instance  string `json:"instance"`  // drawn when the process started
+	Boot      uint64 `json:"boot"`      // how often the data directory has been opened
+	Term      uint64 `json:"term"`      // Raft's
+	LastIndex uint64 `json:"last"`      // of its log
+	Committed uint64 `json:"committed"` // what it knows to be committed; never more than LastIndex
 }
 
 func (i Identity) hello(k Kind, target string) Hello {
-	return Hello{Version: ProtocolVersion, Kind: k, ClusterID: i.ClusterID, NodeID: i.NodeID,
-		Name: i.Name, Address: i.Address, Target: target}
+	return Hello{Version: ProtocolVersion, MinVersion: MinProtocol, Kind: k, ClusterID: i.ClusterID, NodeID: i.NodeID,
+		Name: i.Name, Address: i.Address, Target: target, About: i.About, Life: i.Life, Ancestors: i.Ancestors}
 }
 
 // Code is a reason for refusing a connection: a closed set.
@@ -57,6 +89,7 @@ const (
 	CodeWrongTarget    Code = "wrong_target"
 	CodeSameIdentity   Code = "same_identity"
 	CodeNotServed      Code = "not_served"
+	CodeCertificate    Code = "certificate"
 )
 
 // answer is the responder's reply to a hello.
@@ -71,9 +104,9 @@ type answer struct {
 // if it is.
 func refusal(own Identity, h Hello) (Code, string) {
 	switch {
-	case h.Version != ProtocolVersion:
-		return CodeVersion, fmt.Sprintf("the caller speaks peer protocol %d, node %s speaks %d: run the same release on all nodes",
-			h.Version, own.NodeID, ProtocolVersion)
+	case h.Version < MinProtocol || h.MinVersion > ProtocolVersion:
+		return CodeVersion, fmt.Sprintf("the caller (release %q) speaks peer protocols %d to %d, node %s (release %q) speaks %d to %d: upgrade the older one, one release at a time",
+			h.About.Release, h.MinVersion, h.Version, own.NodeID, own.About.Release, MinProtocol, ProtocolVersion)
 	case h.Kind == KindProbe:
 		return "", ""
 	case h.Kind != KindRaft && h.Kind != KindForward:

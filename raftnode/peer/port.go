@@ -22,6 +22,7 @@ type Config struct {
 	// OnDialError is called after each failed Port.Dial, so that the owner can
 	// look for the node again. Must not block; may be nil.
 	OnDialError func(nodeID string, err error)
+	Security    Security // nil: Plain
 
 	MaxConns         int // 0: DefaultMaxConns
 	MaxPendingHellos int // 0: DefaultMaxPendingHellos
@@ -36,6 +37,7 @@ type Port struct {
 	mu       sync.Mutex
 	handlers map[Kind]func(net.Conn, Hello)
 	conns    map[net.Conn]struct{} // accepted and dialed, closed by Close
+	secured  map[net.Conn]net.Conn // of these, what Security made of them
 	accepted int
 	pending  int // accepted, hello not finished
 	closed   bool
@@ -51,6 +53,9 @@ func Listen(cfg Config) (*Port, error) {
 	}
 	if cfg.Network == nil {
 		cfg.Network = TCP{}
+	}
+	if cfg.Security == nil {
+		cfg.Security = Plain{}
 	}
 	if cfg.Book == nil {
 		cfg.Book = NewBook(nil)
@@ -69,7 +74,8 @@ func Listen(cfg Config) (*Port, error) {
 		return nil, err
 	}
 	p := &Port{cfg: cfg, ln: ln, handlers: make(map[Kind]func(net.Conn, Hello)),
-		conns: make(map[net.Conn]struct{}), done: make(chan struct{})}
+		conns: make(map[net.Conn]struct{}), secured: make(map[net.Conn]net.Conn), done: make(chan struct{})}
+	cfg.Security.OnChange(p.recheck)
 	p.wg.Add(1)
 	go p.acceptLoop()
 	return p, nil
@@ -117,8 +123,23 @@ func (p *Port) Close() error {
 }
 
 // secure is the one place where a bare connection is wrapped before anything is
-// said over it, on either side.
-func (p *Port) secure(_ context.Context, c net.Conn, _ bool) (net.Conn, error) { return c, nil }
+// said over it, on either side: addr is what was dialed, empty if it was accepted.
+func (p *Port) secure(ctx context.Context, c net.Conn, addr string) (conn net.Conn, err error) {
+	if addr == "" {
+		conn, err = p.cfg.Security.Server(ctx, c)
+	} else {
+		conn, err = p.cfg.Security.Client(ctx, c, addr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, tracked := p.conns[c]; tracked {
+		p.secured[c] = conn
+	}
+	return conn, nil
+}
 
 func (p *Port) acceptLoop() {
 	defer p.wg.Done()
@@ -165,6 +186,7 @@ func (p *Port) serve(c net.Conn) {
 		defer p.mu.Unlock()
 		p.accepted--
 		delete(p.conns, c)
+		delete(p.secured, c)
 	}()
 	conn, h, handler := p.receive(c)
 	p.mu.Lock()
@@ -182,9 +204,9 @@ func (p *Port) receive(c net.Conn) (net.Conn, Hello, func(net.Conn, Hello)) {
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	c.SetDeadline(deadline)
-	conn, err := p.secure(ctx, c, true)
+	conn, err := p.secure(ctx, c, "")
 	if err != nil {
-		p.cfg.Log.Debug("peer connection not secured", "remote", c.RemoteAddr(), "err", err)
+		p.cfg.Log.Warn("peer connection not secured", "remote", c.RemoteAddr(), "err", err)
 		return nil, Hello{}, nil
 	}
 	var h Hello
@@ -202,6 +224,11 @@ func (p *Port) receive(c net.Conn) (net.Conn, Hello, func(net.Conn, Hello)) {
 	}
 	own := p.cfg.Identity()
 	code, message := refusal(own, h)
+	if code == "" {
+		if err := p.cfg.Security.Vouches(conn, h); err != nil {
+			code, message = CodeCertificate, err.Error()
+		}
+	}
 	p.mu.Lock()
 	handler := p.handlers[h.Kind]
 	p.mu.Unlock()

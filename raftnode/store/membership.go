@@ -40,7 +40,14 @@ func (p Promise) check() error {
 // Membership is what this node has decided about the group it belongs to.
 type Membership struct {
 	Promise   *Promise `json:"promise,omitempty"`    // nil until promised; never changed
-	ClusterID string   `json:"cluster_id,omitempty"` // empty until joined; never changed
+	ClusterID string   `json:"cluster_id,omitempty"` // empty until joined; changed by a recovery alone
+
+	// Replaced are the cluster IDs that this group had before recoveries, newest first.
+	Replaced []string `json:"replaced,omitempty"`
+	// Logged is set once this node's log has begun: from then on an empty log is a lost one.
+	Logged bool `json:"logged,omitempty"`
+	// Retired is set while this node, with a log, is no member of Raft's configuration.
+	Retired bool `json:"retired,omitempty"`
 }
 
 // Joined tells whether the node belongs to a cluster.
