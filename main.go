@@ -37,7 +37,8 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 	}
 	node, err := raftnode.Open(raftnode.Config{
 		DataDir: cfg.DataDir, Name: cfg.Node, PeerAddr: cfg.PeerAddr, Advertise: cfg.PeerAdvertise, Join: cfg.Join,
-		ClusterSize: cfg.ClusterSize, Voters: cfg.Voters, Timing: timing, Version: cli.ReadVersion().Version,
+		ClusterSize: cfg.ClusterSize, Existing: cfg.Existing, Voters: cfg.Voters, Spares: cfg.Spares, Agent: cfg.Agent,
+		Ephemeral: cfg.Ephemeral, Zone: cfg.Zone, Timing: timing, Version: cli.ReadVersion().Version,
 	}, raftnode.Deps{Logger: log, Recorder: meters, Fatal: func(err error) { die(log, stop, err) }})
 	if err != nil {
 		return err
@@ -180,10 +181,11 @@ var _ metrics.Source = gauges{}
 func (g gauges) Gauges() metrics.Gauges {
 	st, counts := g.node.Status(), g.node.Counts()
 	out := metrics.Gauges{
+		Sidecars: roles(st), Certificates: map[string]float64{},
 		ClusterID: st.ClusterID, HasLeader: st.Leader != nil, IsLeader: st.IsLeader, HealthyVoters: st.HealthyVoters,
 		FailureTolerance: max(metrics.Unknown, st.FailureTolerance), Term: st.Term, LastIndex: st.LastIndex,
 		CommitIndex: st.CommitIndex, AppliedIndex: st.AppliedIndex, DataBytes: raftnode.DiskUsage(g.dir),
-		Leases: counts.Leases, LocksHeld: counts.LocksHeld, ElectionsLed: counts.ElectionsLed, Waiters: counts.Waiters,
+		FeatureLevel: g.node.FeatureLevel(), Leases: counts.Leases, LocksHeld: counts.LocksHeld, ElectionsLed: counts.ElectionsLed, Waiters: counts.Waiters,
 	}
 	return out
 }
@@ -191,3 +193,15 @@ func (g gauges) Gauges() metrics.Gauges {
 var _ raftnode.Recorder = (*metrics.Metrics)(nil)
 var _ httpapi.Recorder = (*metrics.Metrics)(nil)
 var _ httpapi.Node = apiNode{}
+
+// roles counts the sidecars of the group; nil if no roster of it is known.
+func roles(st raftnode.Status) map[string]int {
+	if len(st.Members) == 0 {
+		return nil
+	}
+	count := map[string]int{string(raftnode.Voter): 0, string(raftnode.Spare): 0, string(raftnode.Agent): 0}
+	for _, m := range st.Members {
+		count[string(m.Role)]++
+	}
+	return count
+}

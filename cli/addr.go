@@ -65,20 +65,6 @@ func covers(a, b netip.Addr) bool {
 // hostName is a DNS name as people write it: letters, digits, hyphens and (in container networks) underscores.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*$`)
 
-// dialable says what is wrong with a host that others are to dial, if anything.
-func dialable(host string) error {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		if addr.IsUnspecified() {
-			return fmt.Errorf("%s is every interface, not an address that others can dial", host)
-		}
-		return nil
-	}
-	if len(host) > 253 || !hostName.MatchString(host) {
-		return fmt.Errorf("%q is neither an IP address nor a host name", host)
-	}
-	return nil
-}
-
 // loopback says whether a host is this machine, so that nobody else can dial it.
 func loopback(host string) bool {
 	if host == "localhost" {

@@ -1,6 +1,10 @@
 package cli
 
-import "time"
+import (
+	"time"
+
+	"github.com/sidelock/sidelock/raftnode/form"
+)
 
 // The bounds of what configuration may say. Each is far above sensible use; they exist so that a slip of the hand is
 // a fault with a name and not a machine that hangs.
@@ -8,10 +12,13 @@ const (
 	maxConfigBytes  = 1 << 20 // of a configuration file
 	maxFaults       = 50      // reported one by one; the rest are counted
 	maxListItems    = 256     // addresses and names in one repeatable setting
-	maxClusterSize  = 1000
+	maxClusterSize  = form.MaxSize
 	maxVoters       = 7 // more voters make every commit slower and add hardly any safety
+	maxSpares       = 10
 	maxDrainTimeout = time.Hour
 	maxNodeName     = 128
+	maxZoneName     = 128
+	maxSocketPath   = 103 // bytes: what every system takes
 )
 
 // AdminSocket is the name, in the data directory, of the socket on which a sidecar takes administrators' calls.

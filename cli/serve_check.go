@@ -1,13 +1,9 @@
 package cli
 
 import (
-	"fmt"
-	"net"
 	"net/netip"
 	"path/filepath"
 	"regexp"
-	"strconv"
-	"strings"
 )
 
 // nodeName is the pattern of the API's names: a node's label stands in headers, and is the default owner.
@@ -18,18 +14,32 @@ var nodeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`)
 func (s *serveCommand) check(c *call) ServeConfig {
 	r := reader{c.faults}
 	cfg := ServeConfig{
-		Node:          s.node(c, r),
-		DataDir:       s.dataDir(c, r),
-		InsecureAPI:   r.boolean("insecure-api", &s.InsecureAPI),
-		AllowHosts:    s.allowHosts(r),
-		ClusterSize:   r.integer("cluster-size", &s.ClusterSize, 1, maxClusterSize),
-		Voters:        r.integer("voters", &s.Voters, 1, maxVoters),
-		InsecurePeers: r.boolean("insecure-peers", &s.InsecurePeers),
-		RaftTiming:    RaftTiming(r.oneOf("raft-timing", &s.RaftTiming, string(TimingLAN), string(TimingFast), string(TimingWAN))),
-		DrainTimeout:  r.duration("drain-timeout", &s.DrainTimeout, maxDrainTimeout),
-		LogLevel:      r.logLevel("log-level", &s.LogLevel),
-		LogFormat:     r.oneOf("log-format", &s.LogFormat, LogText, LogJSON),
-		Warnings:      c.warnings,
+		Node:        s.node(c, r),
+		DataDir:     s.dataDir(c, r),
+		APITLSCert:  r.readable("api-tls-cert", &s.APITLSCert),
+		APITLSKey:   r.readable("api-tls-key", &s.APITLSKey),
+		APIKeysFile: r.readable("api-keys-file", &s.APIKeysFile),
+		InsecureAPI: r.boolean("insecure-api", &s.InsecureAPI),
+		AllowHosts:  s.allowHosts(r),
+		ClusterSize: r.integer("cluster-size", &s.ClusterSize, 1, maxClusterSize),
+		Existing:    r.oneOf("cluster-state", &s.ClusterState, "new", "existing") == "existing",
+		Voters:      r.integer("voters", &s.Voters, 1, maxVoters),
+		Spares:      r.integer("spares", &s.Spares, 0, maxSpares),
+		Agent:       r.oneOf("member", &s.Member, "auto", "never") == "never",
+		Ephemeral:   r.boolean("ephemeral", &s.Ephemeral),
+		Zone:        s.zone(r),
+
+		PeerSecretFile: r.readable("peer-secret-file", &s.PeerSecretFile),
+		TLSCA:          r.readable("tls-ca", &s.TLSCA),
+		TLSCert:        r.readable("tls-cert", &s.TLSCert),
+		TLSKey:         r.readable("tls-key", &s.TLSKey),
+		InsecurePeers:  r.boolean("insecure-peers", &s.InsecurePeers),
+
+		RaftTiming:   RaftTiming(r.oneOf("raft-timing", &s.RaftTiming, string(TimingLAN), string(TimingFast), string(TimingWAN))),
+		DrainTimeout: r.duration("drain-timeout", &s.DrainTimeout, maxDrainTimeout),
+		LogLevel:     r.logLevel("log-level", &s.LogLevel),
+		LogFormat:    r.oneOf("log-format", &s.LogFormat, LogText, LogJSON),
+		Warnings:     c.warnings,
 	}
 	r.string("config", &s.Config) // loaded already; here only "needs a value"
 	if cfg.Voters%2 == 0 {
@@ -38,7 +48,9 @@ func (s *serveCommand) check(c *call) ServeConfig {
 	}
 	var taken sockets
 	s.apiAddrs(c, r, &cfg, &taken)
+	s.apiSocket(r, &cfg)
 	s.opsAddr(r, &cfg, &taken)
+	s.trust(r, &cfg)
 	peer := s.peerAddr(r, &cfg, &taken)
 	s.advertise(c, r, &cfg, peer)
 	s.join(r, &cfg)
@@ -100,156 +112,4 @@ func (t *sockets) add(r reader, flag string, from *setting, addr netip.AddrPort)
 		}
 	}
 	*t = append(*t, socket{flag, addr})
-}
-
-func (s *serveCommand) apiAddrs(c *call, r reader, cfg *ServeConfig, taken *sockets) {
-	for _, item := range r.items("api-addr", &s.APIAddr) {
-		addr, err := bindAddr(item)
-		if err != nil {
-			r.faults.add("api-addr", &s.APIAddr.setting, "%v", err)
-			continue
-		}
-		if !addr.Addr().IsLoopback() && !cfg.InsecureAPI {
-			r.faults.add("api-addr", &s.APIAddr.setting, "%s is not loopback: whoever reaches it could take and release every lock; if that is meant, say --insecure-api", addr)
-		}
-		taken.add(r, "api-addr", &s.APIAddr.setting, addr)
-		cfg.APIAddrs = append(cfg.APIAddrs, ListenAddr{Addr: addr.String(), Optional: !c.given["api-addr"]})
-	}
-}
-
-func (s *serveCommand) opsAddr(r reader, cfg *ServeConfig, taken *sockets) {
-	word := r.string("ops-addr", &s.OpsAddr)
-	if word == "" {
-		return
-	}
-	addr, err := bindAddr(word)
-	if err != nil {
-		r.faults.add("ops-addr", &s.OpsAddr.setting, "%v", err)
-		return
-	}
-	taken.add(r, "ops-addr", &s.OpsAddr.setting, addr)
-	cfg.OpsAddr = addr.String()
-}
-
-// peerAddr returns the zero value if the address cannot be read.
-func (s *serveCommand) peerAddr(r reader, cfg *ServeConfig, taken *sockets) netip.AddrPort {
-	word := r.string("peer-addr", &s.PeerAddr)
-	if word == "" {
-		return netip.AddrPort{}
-	}
-	addr, err := bindAddr(word)
-	if err != nil {
-		r.faults.add("peer-addr", &s.PeerAddr.setting, "%v", err)
-		return netip.AddrPort{}
-	}
-	if !addr.Addr().IsLoopback() && !cfg.InsecurePeers {
-		r.faults.add("peer-addr", &s.PeerAddr.setting, "%s is not loopback, and peers talk without TLS: whoever reaches it would be trusted; if that is meant, say --insecure-peers", addr)
-	}
-	taken.add(r, "peer-addr", &s.PeerAddr.setting, addr)
-	cfg.PeerAddr = addr.String()
-	return addr
-}
-
-// advertise settles what peers dial.
-func (s *serveCommand) advertise(c *call, r reader, cfg *ServeConfig, peer netip.AddrPort) {
-	from := &s.PeerAdvertise.setting
-	word := r.string("peer-advertise", &s.PeerAdvertise)
-	if word == "" {
-		if c.given["peer-advertise"] || !peer.IsValid() {
-			return
-		}
-		host := peer.Addr()
-		if host.IsUnspecified() {
-			var err error
-			if host, err = c.host.outgoing(); err != nil {
-				r.faults.add("peer-advertise", nil, "--peer-addr %s is every interface, and %v: name the address that peers are to dial", peer, err)
-				return
-			}
-		}
-		cfg.PeerAdvertise = netip.AddrPortFrom(host, peer.Port()).String()
-		return
-	}
-	host, port := strings.Trim(word, "[]"), peer.Port()
-	if _, err := netip.ParseAddr(host); err != nil && strings.Contains(word, ":") {
-		if host, port, err = splitHostPort(word); err != nil {
-			r.faults.add("peer-advertise", from, "%v", err)
-			return
-		}
-		if port == 0 {
-			r.faults.add("peer-advertise", from, "%q: nobody can dial port 0", word)
-		}
-	}
-	if err := dialable(host); err != nil {
-		r.faults.add("peer-advertise", from, "%v", err)
-		return
-	}
-	cfg.PeerAdvertise = net.JoinHostPort(host, strconv.Itoa(int(port)))
-}
-
-func (s *serveCommand) join(r reader, cfg *ServeConfig) {
-	from := &s.Join.setting
-	for _, item := range r.items("join", &s.Join) {
-		if scheme, _, ok := strings.Cut(item, ":"); ok && (scheme == "dns" || scheme == "srv" || scheme == "file") {
-			r.faults.add("join", from, "%q: %s: is not supported yet; list the addresses as host:port", item, scheme)
-			continue
-		}
-		host, port, err := splitHostPort(item)
-		switch {
-		case err != nil:
-			r.faults.add("join", from, "%q is not host:port, such as 10.0.0.2:5626", item)
-			continue
-		case port == 0:
-			r.faults.add("join", from, "%q: nobody can dial port 0", item)
-			continue
-		}
-		if err := dialable(host); err != nil {
-			r.faults.add("join", from, "%v", err)
-			continue
-		}
-		cfg.Join = append(cfg.Join, item)
-	}
-}
-
-// group checks what is said about forming a group: three forgotten flags must not be three groups of one that all
-// answer "held".
-func (s *serveCommand) group(c *call, r reader, cfg *ServeConfig, peer netip.AddrPort) {
-	joins, sized := c.given["join"], c.given["cluster-size"]
-	switch {
-	case joins && !sized:
-		r.faults.add("cluster-size", nil, "is missing: --join says with whom to form a group, --cluster-size how many it takes")
-	case sized && cfg.ClusterSize > 1 && !joins:
-		r.faults.add("join", nil, "is missing: --cluster-size %d needs the addresses of the other sidecars", cfg.ClusterSize)
-	case !sized:
-		if why := accident(c.env, peer); why != "" {
-			r.faults.add("cluster-size", nil, "is missing, and %s, where a sidecar is seldom meant to be alone: say --cluster-size 1 for a group of its own, or --cluster-size and --join", why)
-		}
-	}
-	if len(cfg.Join) == 0 {
-		return
-	}
-	host, _, err := net.SplitHostPort(cfg.PeerAdvertise)
-	if err == nil && loopback(host) {
-		for _, item := range cfg.Join {
-			if other, _, _ := net.SplitHostPort(item); !loopback(other) {
-				r.faults.add("peer-advertise", nil, "is %s, which %s cannot dial: set --peer-addr or --peer-advertise to an address that the others reach", cfg.PeerAdvertise, item)
-				break
-			}
-		}
-	}
-	if cfg.ClusterSize == 2 {
-		cfg.Warnings = append(cfg.Warnings, "a group of two survives no failure: it is less available than one sidecar alone; use three")
-	}
-}
-
-// accident says why a group of one would be surprising here; empty if it would not be.
-func accident(env environment, peer netip.AddrPort) string {
-	switch {
-	case env["KUBERNETES_SERVICE_HOST"] != "":
-		return "this is Kubernetes (KUBERNETES_SERVICE_HOST is set)"
-	case env["NOMAD_ALLOC_ID"] != "":
-		return "this is Nomad (NOMAD_ALLOC_ID is set)"
-	case peer.IsValid() && !peer.Addr().IsLoopback():
-		return fmt.Sprintf("--peer-addr %s is not loopback", peer)
-	}
-	return ""
 }

@@ -16,7 +16,7 @@ func TestServeWithoutFlagsIsAGroupOfOneOnLoopback(t *testing.T) {
 		Node: "box", DataDir: "/h/.local/state/sidelock",
 		APIAddrs:    []ListenAddr{{"127.0.0.1:5625", true}, {"[::1]:5625", true}},
 		PeerAddr:    "127.0.0.1:5626",
-		ClusterSize: 1, Voters: 3, RaftTiming: TimingLAN, DrainTimeout: 25 * time.Second,
+		ClusterSize: 1, Voters: 3, Spares: 2, RaftTiming: TimingLAN, DrainTimeout: 25 * time.Second,
 		PeerAdvertise: "127.0.0.1:5626",
 		LogLevel:      slog.LevelInfo, LogFormat: LogText,
 	}
@@ -26,17 +26,22 @@ func TestServeWithoutFlagsIsAGroupOfOneOnLoopback(t *testing.T) {
 }
 
 func TestEveryFlagReachesTheConfiguration(t *testing.T) {
+	cert, key, keys := writeFile(t, "c"), writeFile(t, "k"), writeFile(t, "ks")
 	got := mustServe(t, nil,
 		"--node", "web-0", "--data-dir", "/data/", "--api-addr", "0.0.0.0:80,[::1]:81", "--api-addr=localhost:0", "--insecure-api",
+		"--api-socket", "/run/./sidelock.sock", "--api-tls-cert", cert, "--api-tls-key", key, "--api-keys-file", keys,
 		"--allow-host", "locks.example", "--ops-addr", ":5627", "--peer-addr", "0.0.0.0:7000", "--peer-advertise", "web-0.web:7001",
-		"--cluster-size", "5", "--voters", "5", "--join", "web-0:7001", "--join", "web-1:7001,web-2:7001", "--join", "web-1:7001",
-		"--insecure-peers", "--raft-timing", "wan", "--drain-timeout", "1m30s", "--log-level", "debug", "--log-format", "json")
+		"--cluster-size", "5", "--voters", "5", "--join", "web-0:7001", "--join", "web-1:7001,dns:web:7001", "--join", "web-1:7001",
+		"--join", "srv:_peer._tcp.web,file:peers", "--cluster-state", "existing", "--spares", "0", "--member", "never", "--ephemeral",
+		"--zone", "eu-1a", "--insecure-peers", "--raft-timing", "wan", "--drain-timeout", "1m30s", "--log-level", "debug", "--log-format", "json")
 	want := ServeConfig{
 		Node: "web-0", DataDir: "/data",
-		APIAddrs:    []ListenAddr{{Addr: "0.0.0.0:80"}, {Addr: "[::1]:81"}, {Addr: "127.0.0.1:0"}},
+		APIAddrs:  []ListenAddr{{Addr: "0.0.0.0:80"}, {Addr: "[::1]:81"}, {Addr: "127.0.0.1:0"}},
+		APISocket: "/run/sidelock.sock", APITLSCert: cert, APITLSKey: key, APIKeysFile: keys,
 		InsecureAPI: true, AllowHosts: []string{"locks.example"}, OpsAddr: "[::]:5627",
 		PeerAddr: "0.0.0.0:7000", PeerAdvertise: "web-0.web:7001",
-		Join: []string{"web-0:7001", "web-1:7001", "web-2:7001"}, ClusterSize: 5, Voters: 5, InsecurePeers: true,
+		Join:        []string{"web-0:7001", "web-1:7001", "dns:web:7001", "srv:_peer._tcp.web", "file:peers"},
+		ClusterSize: 5, Existing: true, Voters: 5, Spares: 0, Agent: true, Ephemeral: true, Zone: "eu-1a", InsecurePeers: true,
 		RaftTiming: TimingWAN, DrainTimeout: 90 * time.Second, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -85,9 +90,6 @@ func TestFaultsAreRefusedByName(t *testing.T) {
 		{"cluster size in words", nil, "--cluster-size three", []string{`--cluster-size: "three" is not a whole number`}},
 		{"group without join", nil, "--cluster-size 3", []string{"--join: is missing"}},
 		{"join without size", nil, "--join 127.0.0.1:1", []string{"--cluster-size: is missing"}},
-		{"join by DNS", nil, "--cluster-size 3 --join dns:web:5626", []string{"--join: ", "dns: is not supported yet"}},
-		{"join by SRV", nil, "--cluster-size 3 --join srv:web", []string{"--join: ", "srv: is not supported yet"}},
-		{"join by file", nil, "--cluster-size 3 --join file:/etc/peers", []string{"--join: ", "file: is not supported yet"}},
 		{"join without port", nil, "--cluster-size 3 --join web", []string{"--join: ", "host:port"}},
 		{"join port 0", nil, "--cluster-size 3 --join 127.0.0.1:0", []string{"--join: ", "port 0"}},
 		{"join a wildcard", nil, "--cluster-size 3 --join 0.0.0.0:5626", []string{"--join: 0.0.0.0"}},
@@ -124,7 +126,7 @@ func TestFaultsAreRefusedByName(t *testing.T) {
 func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 	file := writeFile(t, "votes: 3\nraft-timing: slow\n")
 	out := invoke(t, []string{"SIDELOCK_DRAIN_TIMEOUT=25", "SIDELOCK_VOTER=3"}, "serve", "--config", file,
-		"--api-addr", "0.0.0.0:5625", "--peer-addr", "x", "--colour", "red", "--log-level=loud", "--join", "dns:web:1")
+		"--api-addr", "0.0.0.0:5625", "--peer-addr", "x", "--colour", "red", "--log-level=loud", "--join", "dns:web")
 	if out.code != ExitUsage || out.served {
 		t.Errorf("exit code %d, served %v", out.code, out.served)
 	}

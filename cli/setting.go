@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -101,6 +102,30 @@ func (r reader) string(name string, t *text) string {
 		r.faults.add(name, &t.setting, "is empty")
 	}
 	return t.word()
+}
+
+// readable reads the path of a file that must be there when the process starts; empty if none was given. What is in the file
+// is for others to judge.
+func (r reader) readable(name string, t *text) string {
+	path := r.string(name, t)
+	if path == "" {
+		return ""
+	}
+	is, err := os.Stat(path)
+	switch {
+	case err != nil:
+	case is.IsDir():
+		err = fmt.Errorf("%s is a directory", path)
+	case is.Mode().IsRegular(): // a pipe must be opened once only, by whoever reads it
+		var f *os.File
+		if f, err = os.Open(path); err == nil {
+			f.Close()
+		}
+	}
+	if err != nil {
+		r.faults.add(name, &t.setting, "cannot be read: %v", err)
+	}
+	return path
 }
 
 // oneOf reads a text that must be one of the choices.

@@ -13,6 +13,9 @@ func (q *call) forceRelease(space lease.Space) *problem {
 	if p != nil {
 		return p
 	}
+	if p := q.lacks(admin); p != nil {
+		return p
+	}
 	if !q.admin {
 		return &problem{code: Forbidden, detail: "a release without the lease is forced, and for administrators: use the socket admin.sock in the sidecar's data directory, or sidelock release --force"}
 	}
@@ -20,7 +23,7 @@ func (q *call) forceRelease(space lease.Space) *problem {
 	if p != nil {
 		return p
 	}
-	q.api.log.Info("forced release", "lock", name, "kind", kindOf(space), "owner", out.Owner, "fencing_token", uint64(out.Token), "reason", q.v.reason, "immediate", q.v.immediate)
+	q.api.log.Info("forced release", "lock", name, "kind", kindOf(space), "owner", out.Owner, "fencing_token", uint64(out.Token), "reason", q.v.reason, "immediate", q.v.immediate, "key", q.keyName())
 	q.index(out.Index)
 	q.out.forced(name, &out)
 	return q.answer(http.StatusOK)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
+	"github.com/sidelock/sidelock/httpapi/keys"
 )
 
 // Config is what the API is made from. Only Node is required.
@@ -16,6 +17,7 @@ type Config struct {
 	Logger         *slog.Logger // nil: nothing is logged
 	AllowHosts     []string     // names accepted in Host beside localhost and IP literals; exact, no port, no trailing dot
 	MetricsHandler http.Handler // serves /metrics; nil: 404
+	Keys           *keys.Ring   // who may call on Handler and SocketHandler; nil: whoever can
 	Version        string       // of the program, for people
 	// Draining says whether this sidecar is stopping: it then takes no new acquire, campaign or lease, while
 	// renewals, releases and reads go on. nil: what Node.Status says.
@@ -34,7 +36,7 @@ type API struct {
 	routes   []route
 	nodeName []string // the Sidelock-Node header; also the default owner
 
-	handler, ops, admin *gin.Engine
+	handler, socket, ops, admin *gin.Engine
 
 	streams atomic.Int64 // open
 }
@@ -55,7 +57,8 @@ func New(c Config) *API {
 		a.draining = func() bool { return a.node.Status().Draining }
 	}
 	all := func(*route) bool { return true }
-	a.handler = a.engine(all, door{check: a.guard.check})
+	a.handler = a.engine(all, door{check: a.guard.check, keys: c.Keys})
+	a.socket = a.engine(all, door{check: sameOrigin, keys: c.Keys})
 	a.admin = a.engine(all, door{check: sameOrigin, admin: true})
 	a.ops = a.engine(func(r *route) bool { return r.is(ops) }, door{})
 	return a
@@ -64,7 +67,10 @@ func New(c Config) *API {
 // Handler serves the whole API, to be put on the API listener.
 func (a *API) Handler() http.Handler { return a.handler }
 
-// AdminHandler serves the whole API and takes administrators' calls: to be put on a Unix socket where only they come in. Host, which
+// SocketHandler is Handler for a Unix socket. Host is not looked at: no web page gets there under another name.
+func (a *API) SocketHandler() http.Handler { return a.socket }
+
+// AdminHandler serves the whole API, without keys, and takes administrators' calls: to be put on a Unix socket where only they come in. Host, which
 // says nothing there, is not looked at.
 func (a *API) AdminHandler() http.Handler { return a.admin }
 
@@ -74,6 +80,7 @@ func (a *API) OpsHandler() http.Handler { return a.ops }
 // door is where a request came in.
 type door struct {
 	check func(*http.Request) *problem // before anything is read; nil: none
+	keys  *keys.Ring                   // one of these is needed; nil: none
 	admin bool                         // who comes in here is an administrator
 }
 
@@ -96,8 +103,8 @@ func (a *API) engine(serves func(*route) bool, d door) *gin.Engine {
 			}
 		}
 	}
-	e.NoRoute(a.serve(&route{op: opOther, traits: lax, handle: (*call).notFound}, d))
-	e.NoMethod(a.serve(&route{op: opOther, traits: lax, handle: (*call).methodNotAllowed}, d))
+	e.NoRoute(a.serve(&route{op: opOther, needs: anyKey, traits: lax, handle: (*call).notFound}, d))
+	e.NoMethod(a.serve(&route{op: opOther, needs: anyKey, traits: lax, handle: (*call).methodNotAllowed}, d))
 	return e
 }
 

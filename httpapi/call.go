@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/sidelock/sidelock/httpapi/keys"
 	"github.com/sidelock/sidelock/lease"
 	"github.com/sidelock/sidelock/raftnode"
 )
@@ -28,6 +29,7 @@ var (
 	typeProblem = []string{"application/problem+json"}
 	noStore     = []string{"no-store"}
 	noSniff     = []string{"nosniff"}
+	challenge   = []string{`Bearer realm="sidelock"`}
 )
 
 // call is one request on its way through a handler. It is pooled: nothing in it outlives the request.
@@ -44,6 +46,8 @@ type call struct {
 	proposed bool
 	lease    lease.ID // of that command
 
+	keyed bool          // callers need a key here, but for what is open
+	key   *keys.Key     // the caller's; nil: none was needed
 	admin bool          // the caller is an administrator
 	start time.Time     // when the request came
 	took  time.Duration // until a stream began; 0: it is none
@@ -55,8 +59,8 @@ var calls = sync.Pool{New: func() any { return new(call) }}
 func (a *API) serve(r *route, d door) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		q := calls.Get().(*call)
-		q.api, q.route, q.gin, q.r, q.admin, q.start = a, r, c, c.Request, d.admin, time.Now()
-		code := q.run(d.check)
+		q.api, q.route, q.gin, q.r, q.admin, q.keyed, q.start = a, r, c, c.Request, d.admin, d.keys != nil, time.Now()
+		code := q.run(&d)
 		if q.took == 0 {
 			q.took = time.Since(q.start)
 		}
@@ -66,7 +70,7 @@ func (a *API) serve(r *route, d door) gin.HandlerFunc {
 }
 
 // run answers the request and returns the code of the answer.
-func (q *call) run(check func(*http.Request) *problem) (code lease.Code) {
+func (q *call) run(d *door) (code lease.Code) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			code = q.panicked(cause)
@@ -75,7 +79,7 @@ func (q *call) run(check func(*http.Request) *problem) (code lease.Code) {
 	h := q.gin.Writer.Header()
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
-	p := q.admit(check)
+	p := q.admit(d)
 	if p == nil {
 		h[nodeHeader] = q.api.nodeName
 		p = q.route.handle(q)
@@ -88,9 +92,14 @@ func (q *call) run(check func(*http.Request) *problem) (code lease.Code) {
 }
 
 // admit does what comes before every handler.
-func (q *call) admit(check func(*http.Request) *problem) (p *problem) {
-	if check != nil {
-		if p = check(q.r); p != nil {
+func (q *call) admit(d *door) (p *problem) {
+	if d.check != nil {
+		if p = d.check(q.r); p != nil {
+			return p
+		}
+	}
+	if q.keyed && q.route.needs != open {
+		if p = q.authorise(d.keys); p != nil {
 			return p
 		}
 	}
@@ -139,9 +148,14 @@ func (q *call) unknownOutcome() *problem {
 	return &problem{code: raftnode.OutcomeUnknown, lease: q.lease}
 }
 
-// context bounds what follows by RequestTimeout and the caller's wait.
+// context bounds what follows by RequestTimeout and the caller's wait, and a wait by the life of the caller's key.
 func (q *call) context() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(q.r.Context(), RequestTimeout+q.v.wait)
+	ctx, cancel := context.WithTimeout(q.r.Context(), RequestTimeout+q.v.wait)
+	if q.key == nil || q.v.wait == 0 {
+		return ctx, cancel
+	}
+	stop := context.AfterFunc(q.key.Life(), cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // do brings a command to its result; a refusal by the state machine becomes a problem.
@@ -158,6 +172,9 @@ func (q *call) do(c lease.Command) (raftnode.Outcome, *problem) {
 		out, err = q.api.node.RenewUntilChange(ctx, c, q.v.wait)
 	default:
 		out, err = q.api.node.Do(ctx, c)
+	}
+	if q.v.wait > 0 && q.keyGone() {
+		return out, q.disowned() // as one who hung up: what was granted meanwhile may have been taken back
 	}
 	return out, q.unsettled(&out, err)
 }
@@ -188,17 +205,25 @@ func (q *call) query(ask lease.Query) (lease.Answer, *problem) {
 	if err != nil {
 		return answer, q.failed(err)
 	}
+	q.readAt(info)
+	return answer, nil
+}
+
+// readAt says at which index a read holds true and, of a local one, how old it is.
+func (q *call) readAt(info raftnode.ReadInfo) {
 	q.index(info.Index)
 	if q.v.consistency == raftnode.Local {
 		q.gin.Writer.Header()[stalenessHeader] = []string{strconv.FormatInt(info.Staleness.Milliseconds(), 10)}
 	}
-	return answer, nil
 }
 
 // failed turns an error of the node into a problem. Whatever is not known to have done nothing is unknown.
 func (q *call) failed(err error) *problem {
-	if q.r.Context().Err() != nil {
+	switch {
+	case q.r.Context().Err() != nil:
 		return &problem{code: clientGone}
+	case q.v.wait > 0 && q.keyGone():
+		return q.disowned()
 	}
 	var e *raftnode.Error
 	if errors.As(err, &e) {
@@ -248,6 +273,9 @@ func (q *call) refuse(p *problem) {
 		c = classes[p.code]
 	}
 	h := q.gin.Writer.Header()
+	if p.code == Unauthenticated {
+		h["Www-Authenticate"] = challenge
+	}
 	if s := p.retryAfter(c.status); s > 0 {
 		h["Retry-After"] = []string{strconv.FormatInt(s, 10)}
 	}

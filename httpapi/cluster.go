@@ -55,6 +55,7 @@ func (e *encoder) cluster(s *raftnode.Status) {
 	e.uint("commit_index", s.CommitIndex)
 	e.uint("applied_index", s.AppliedIndex)
 	e.int("failure_tolerance", int64(s.FailureTolerance))
+	e.uint("feature_level", uint64(s.FeatureLevel))
 	e.end()
 }
 

@@ -12,6 +12,7 @@ const (
 	InvalidWait          lease.Code = "invalid_wait"
 	InvalidMode          lease.Code = "invalid_mode"
 	InvalidConsistency   lease.Code = "invalid_consistency"
+	Unauthenticated      lease.Code = "unauthenticated"
 	Forbidden            lease.Code = "forbidden"
 	HostNotAllowed       lease.Code = "host_not_allowed"
 	CrossOrigin          lease.Code = "cross_origin"
@@ -52,6 +53,8 @@ var classes = map[lease.Code]class{
 	InvalidMode:           {400, false, "Mode is not valid", ""},
 	InvalidConsistency:    {400, false, "Consistency is not valid", ""},
 
+	Unauthenticated: {401, false, "API key is missing or not known",
+		"give an API key of this sidecar's: the header Authorization: Bearer KEY"},
 	Forbidden: {403, false, "Not allowed here",
 		"this call is not available here"},
 	HostNotAllowed: {403, false, "Host is not allowed",
@@ -122,7 +125,7 @@ var classes = map[lease.Code]class{
 
 // ownCodes are the codes that only this package gives.
 var ownCodes = []lease.Code{
-	InvalidWait, InvalidMode, InvalidConsistency, Forbidden, HostNotAllowed, CrossOrigin, NotFound, MethodNotAllowed,
+	InvalidWait, InvalidMode, InvalidConsistency, Unauthenticated, Forbidden, HostNotAllowed, CrossOrigin, NotFound, MethodNotAllowed,
 	BodyTooLarge, UnsupportedMediaType, TooManyStreams, NotLeading, Internal,
 }
 

@@ -14,6 +14,7 @@ func allCodes() []lease.Code {
 
 func TestEveryCodeHasAStatusOfThePage(t *testing.T) {
 	page := map[int][]lease.Code{
+		401: {Unauthenticated},
 		403: {Forbidden, HostNotAllowed, CrossOrigin},
 		404: {NotFound},
 		405: {MethodNotAllowed},

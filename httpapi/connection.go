@@ -44,6 +44,7 @@ func (l listener) Accept() (net.Conn, error) {
 // connection remembers how it ended.
 type connection struct {
 	net.Conn
+	tls bool // TLS is spoken on it: its bytes are not the client's own, see secured
 	end atomic.Pointer[error]
 }
 
@@ -78,6 +79,9 @@ type connectionKey struct{}
 
 // rememberConnection makes a connection known to its requests.
 func rememberConnection(ctx context.Context, c net.Conn) context.Context {
+	if s, ok := c.(*secured); ok {
+		c = s.under
+	}
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
@@ -85,7 +89,20 @@ func rememberConnection(ctx context.Context, c net.Conn) context.Context {
 // while this process was paused has gone before its request is read. It looks at the socket itself.
 func connectionOver(ctx context.Context) bool {
 	c, ok := ctx.Value(connectionKey{}).(*connection)
-	return ok && (c.end.Load() != nil || endOfFile(c.Conn))
+	return ok && (c.end.Load() != nil || c.closedUnread())
+}
+
+// closedUnread tells whether the client has closed the connection, though nobody has read that far.
+func (c *connection) closedUnread() bool {
+	if !c.tls {
+		return endOfFile(c.Conn)
+	}
+	// What TLS says at a close lies unread before the end of the stream, so that a look at the next byte would not find that.
+	over, why := hungUp(c.Conn)
+	if over {
+		c.note(why)
+	}
+	return over && closes(*c.end.Load())
 }
 
 // closedByClient tells, of a request whose connection is over, whether the client has closed it: or else it was this side, or the
@@ -97,7 +114,12 @@ func closedByClient(ctx context.Context) bool {
 	}
 	end := c.end.Load()
 	if end == nil {
-		return endOfFile(c.Conn)
+		return c.closedUnread()
 	}
-	return errors.Is(*end, io.EOF) || errors.Is(*end, syscall.ECONNRESET) || errors.Is(*end, syscall.EPIPE)
+	return closes(*end)
+}
+
+// closes tells an end that is the other side's own close.
+func closes(end error) bool {
+	return errors.Is(end, io.EOF) || errors.Is(end, syscall.ECONNRESET) || errors.Is(end, syscall.EPIPE)
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
+	"github.com/sidelock/sidelock/httpapi/keys"
 	"github.com/sidelock/sidelock/lease"
 	"github.com/sidelock/sidelock/raftnode"
 )
@@ -17,11 +19,15 @@ func (q *call) events() *problem {
 	if p != nil {
 		return p
 	}
+	spans, p := q.spans(q.v.prefix)
+	if p != nil {
+		return p
+	}
 	if p := q.openStream(); p != nil {
 		return p
 	}
 	defer q.closeStream()
-	f := raftnode.Filter{Space: q.v.kind, Prefix: q.v.prefix}
+	f := raftnode.Filter{Space: q.v.kind, Prefix: keys.Common(spans)}
 	ctx, cancel := q.context()
 	sub, err := q.api.node.Subscribe(ctx, after, f)
 	cancel()
@@ -34,15 +40,22 @@ func (q *call) events() *problem {
 	}
 	ctx, cancel = context.WithCancel(q.r.Context())
 	defer cancel()
-	ending := q.api.node.Ending() // the call itself may be over, and another's, when the goroutine looks at it
+	ending, disowned := q.api.node.Ending(), q.keyLife() // the call itself may be over, and another's, when the goroutine looks at it
 	go func() {
 		select {
 		case <-ending:
 			cancel()
+		case <-disowned:
+			cancel()
 		case <-ctx.Done():
 		}
 	}()
+	s.spoke = time.Now()
 	for s.next(ctx, sub, f) == nil {
+		if len(q.out.b) == 0 {
+			continue // nothing of it is for this caller
+		}
+		s.spoke = time.Now()
 		if err := s.send(); err != nil {
 			q.api.log.Debug("an event stream was not taken", "from", connectionAddr(q.r), "err", err)
 			return nil
@@ -71,27 +84,34 @@ func (q *call) resumeAt() (*raftnode.EventID, *problem) {
 // next gathers the frames of the next delivery, or a sign of life. An error ends the stream: the client has gone, or was too slow,
 // or this sidecar ends.
 func (s *stream) next(ctx context.Context, sub Subscription, f raftnode.Filter) error {
-	wait, cancel := context.WithTimeout(ctx, EventsAliveEvery)
+	wait, cancel := context.WithDeadline(ctx, s.spoke.Add(EventsAliveEvery))
 	defer cancel()
 	d, err := sub.Next(wait)
+	quiet := err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded)
 	switch {
-	case err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
-		s.frame("alive", sub.Position().String(), func(e *encoder) { e.ms("staleness_ms", sub.Age()) })
+	case quiet:
 	case err != nil:
 		return err
 	case d.State != nil:
 		return s.state(d, f)
 	default:
 		for i := range d.Events {
-			s.event(&d.Events[i])
+			if s.q.sees(d.Events[i].Event.Name) {
+				s.event(&d.Events[i])
+			}
 		}
+		// What is not for this caller must not keep him from hearing that the stream lives.
+		quiet = len(s.q.out.b) == 0 && time.Since(s.spoke) >= EventsAliveEvery
+	}
+	if quiet {
+		s.frame("alive", sub.Position().String(), func(e *encoder) { e.ms("staleness_ms", sub.Age()) })
 	}
 	return nil
 }
 
 // state gathers, and but for the last sends, the frames of a whole state. Only the last has an id: to come back before it is to begin anew.
 func (s *stream) state(d raftnode.Delivery, f raftnode.Filter) error {
-	p := pager{state: d.State, filter: f, space: lease.Locks}
+	p := pager{state: d.State, filter: f, sees: s.q.sees, space: lease.Locks}
 	for {
 		locks, elections := p.page()
 		more := !p.done()
@@ -126,6 +146,7 @@ func (s *stream) state(d raftnode.Delivery, f raftnode.Filter) error {
 type pager struct {
 	state  *lease.Snapshot
 	filter raftnode.Filter
+	sees   func(name string) bool // what the caller may know of
 	space  lease.Space
 	after  string
 }
@@ -147,7 +168,7 @@ func (p *pager) page() (locks, elections []lease.Info) {
 				p.after = names.Infos[i-1].Name
 				return locks, elections
 			}
-			if in.HolderCount+in.QueueLength == 0 {
+			if in.HolderCount+in.QueueLength == 0 || !p.sees(in.Name) {
 				continue
 			}
 			if whole := p.state.Answer(lease.Query{Kind: lease.QueryName, Space: p.space, Name: in.Name}); whole.Info != nil {

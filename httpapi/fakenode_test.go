@@ -40,7 +40,7 @@ func newFakeNode() *fakeNode {
 	n2 := raftnode.Member{ID: "id-2", Name: "n2", Role: raftnode.Voter, LastContact: -1}
 	return &fakeNode{status: raftnode.Status{
 		ID: "id-1", Name: "n1", ClusterID: "c-1", Members: []raftnode.Member{n1, n2}, Leader: &n1, IsLeader: true,
-		Term: 3, CommitIndex: 913, AppliedIndex: 912, HealthyVoters: 1, FailureTolerance: 0, Ready: true,
+		Term: 3, CommitIndex: 913, AppliedIndex: 912, HealthyVoters: 1, FailureTolerance: 0, FeatureLevel: 1, Ready: true,
 	}}
 }
 

@@ -119,6 +119,8 @@ func (h *holder) follow() (release bool) {
 		select {
 		case <-h.place.Changed():
 		case <-timer.C:
+		case <-h.q.keyLife():
+			return false // as in a drain: what its client holds lives out its TTL, and may be resumed with another key
 		case <-h.q.r.Context().Done():
 			return h.closedByClient()
 		}

@@ -89,7 +89,7 @@ func (q *call) indexPage() *problem {
 	e.string("version", q.api.version)
 	e.string("node", q.api.nodeName[0])
 	e.string("docs", "/openapi.yaml")
-	e.string("try", "curl -d ttl=15s http://"+q.r.Host+"/v1/locks/my-lock")
+	e.string("try", q.firstCurl())
 	e.array("calls")
 	for i := range q.api.routes {
 		r := &q.api.routes[i]
@@ -102,6 +102,18 @@ func (q *call) indexPage() *problem {
 	e.endArray()
 	e.end()
 	return q.answer(http.StatusOK)
+}
+
+// firstCurl is a command that works here, but for the secret.
+func (q *call) firstCurl() string {
+	scheme, key := "http", ""
+	if q.r.TLS != nil {
+		scheme = "https"
+	}
+	if q.keyed {
+		key = " -H 'Authorization: Bearer KEY'"
+	}
+	return "curl -d ttl=15s" + key + " " + scheme + "://" + q.r.Host + "/v1/locks/my-lock"
 }
 
 // docPath writes a path as the documentation does.

@@ -92,6 +92,9 @@ func (q *call) release(space lease.Space, state string) *problem {
 	if q.v.given.has(pReason) || q.v.given.has(pImmediate) {
 		return invalid("reason", "reason and immediate belong to a forced release, which names the grant by token and gives no lease")
 	}
+	if p := q.lacks(write); p != nil {
+		return p
+	}
 	c, p := q.onLease(lease.OpRelease, space)
 	if p != nil {
 		return p
@@ -103,30 +106,6 @@ func (q *call) release(space lease.Space, state string) *problem {
 	}
 	q.index(out.Index)
 	q.out.ended(c.Name, state)
-	return q.answer(http.StatusOK)
-}
-
-// list answers with a page of names. The encoder of one entry is the space's own.
-func (q *call) list(space lease.Space, encode func(*lease.Info)) *problem {
-	limit := q.v.page
-	if limit == 0 {
-		limit = lease.DefaultListLimit
-	}
-	answer, p := q.query(lease.Query{Kind: lease.QueryNames, Space: space, Prefix: q.v.prefix, After: q.v.after, Limit: limit})
-	if p != nil {
-		return p
-	}
-	if answer.Code != lease.OK {
-		return q.unanswered(&answer)
-	}
-	q.out.item()
-	q.out.array(space.String())
-	for i := range answer.Infos {
-		encode(&answer.Infos[i])
-	}
-	q.out.endArray()
-	q.out.stringOrNull("next", answer.Next)
-	q.out.end()
 	return q.answer(http.StatusOK)
 }
 

@@ -22,7 +22,11 @@ type description struct {
 
 type operation struct {
 	OperationID string `yaml:"operationId"`
-	Parameters  []struct {
+	Security    []struct {
+		APIKey []string `yaml:"apiKey"`
+	}
+	Responses  map[string]yaml.Node
+	Parameters []struct {
 		Ref string `yaml:"$ref"`
 	}
 	RequestBody struct {
@@ -75,6 +79,16 @@ func TestDescriptionHasExactlyTheRoutes(t *testing.T) {
 		}
 		if got, want := d.parameters(op), r.names(); !slices.Equal(got, want) {
 			t.Errorf("%s: parameters described %v, taken %v", r.op, got, want)
+		}
+		var verbs []string
+		for _, alternative := range op.Security {
+			verbs = append(verbs, alternative.APIKey...)
+		}
+		if got := strings.Join(verbs, ", "); got != r.needs.String() {
+			t.Errorf("%s: described to take the verbs %q, takes %q", r.op, got, r.needs)
+		}
+		if _, refuses := op.Responses["401"]; refuses != (r.needs != open) || len(op.Security) == len(verbs) && r.needs != open {
+			t.Errorf("%s: described to refuse who has no key: %v, or to need one where there are none", r.op, refuses)
 		}
 	}
 }

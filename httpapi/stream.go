@@ -12,6 +12,7 @@ type stream struct {
 	q       *call
 	control *http.ResponseController
 	sse     bool
+	spoke   time.Time // of events: when the last frame went out
 }
 
 // openStream takes one of the sidecar's streams; closeStream gives it back.

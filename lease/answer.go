@@ -15,7 +15,7 @@ func (s *State) Answer(q Query) Answer {
 	case QueryHistory:
 		s.answerHistory(q, &answer)
 	default:
-		answer.Code = InvalidRequest
+		s.answerAddition(q, &answer)
 	}
 	return answer
 }

@@ -1,6 +1,9 @@
 package lease
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Apply applies one committed entry of the log and returns a result per command, and what happened, in order. index
 // and term are the log entry's own.
@@ -54,6 +57,9 @@ func (s *State) advance(now Time) {
 
 // run executes a command that has been found to be no repeat.
 func (s *State) run(c *Command) Result {
+	if needs := OpLevel(c.Op); needs > s.level {
+		return Result{Code: InvalidRequest, Detail: fmt.Sprintf("this needs feature level %d, and the group is at %d", needs, s.level)}
+	}
 	if f := c.validate(&s.settings); f != nil {
 		return Result{Code: f.Code, Param: f.Param, Detail: f.Detail}
 	}
@@ -77,7 +83,7 @@ func (s *State) run(c *Command) Result {
 	case OpKeepAlive:
 		return s.keepAlive(c)
 	}
-	return Result{Code: InvalidRequest, Detail: "unknown operation"}
+	return s.runAddition(c)
 }
 
 // emit records an event of a place, in the stream and in the name's history.

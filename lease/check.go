@@ -14,6 +14,7 @@ func (s *State) Check() error {
 	c.places()
 	c.names()
 	c.sums()
+	c.levels()
 	return errors.Join(c.broken...)
 }
 

@@ -2,8 +2,7 @@ package lease
 
 import "fmt"
 
-// entryVersion is the format of entries. A new format gets a new number, and is written only once every member of
-// the group understands it.
+// entryVersion is the format of entries. A new format gets a new number, and is written only from a feature level on.
 const entryVersion = 1
 
 // AppendEntry appends the encoding of an entry to b.
@@ -27,12 +26,12 @@ func AppendEntryHead(b []byte, term uint64, now Time, wall int64, n int) []byte 
 	return w.b
 }
 
-// DecodeEntry reads an entry. It returns ErrNewer for one that this version does not understand, and ErrCorrupt for
-// bytes that are no entry.
+// DecodeEntry reads an entry. It returns a LevelError for one that this build does not understand, or that raises the group above
+// what it understands; and ErrCorrupt for bytes that are no entry.
 func DecodeEntry(b []byte) (Entry, error) {
 	r := decoder{b: b}
 	if v := r.byte(); v != entryVersion && r.err == nil {
-		return Entry{}, fmt.Errorf("decode entry: format %d: %w", v, ErrNewer)
+		return Entry{}, fmt.Errorf("decode entry: %w", &LevelError{What: fmt.Sprintf("entry format %d", v)})
 	}
 	e := Entry{Term: r.u(), Now: Time(r.i()), Wall: r.i()}
 	if n := r.count(); n > 0 {
@@ -91,6 +90,7 @@ const (
 	hasTold
 	hasLeave
 	hasLatest
+	hasLevel
 	allFields = 1<<iota - 1
 )
 
@@ -124,6 +124,7 @@ func (c *Command) fields() (f uint64) {
 	set(hasTold, c.Told)
 	set(hasLeave, c.Leave)
 	set(hasLatest, c.Latest)
+	set(hasLevel, c.Level != 0)
 	return f
 }
 
@@ -156,13 +157,14 @@ func (w *encoder) command(c *Command) {
 	put(hasNode, func() { w.str(c.Node) })
 	put(hasSettings, func() { w.settings(c.Settings) })
 	put(hasCancel, func() { w.u(c.Cancel) })
+	put(hasLevel, func() { w.u(uint64(c.Level)) })
 }
 
 func (r *decoder) command(c *Command) {
 	*c = Command{Op: Op(r.byte()), Identity: Identity{SessionID(r.u()), r.u(), r.u()}}
 	f := r.u()
-	if r.err == nil && (f&^allFields != 0 || c.Op < OpOpenSession || c.Op > OpKeepAlive) {
-		r.fail(ErrNewer)
+	if r.err == nil && (f&^allFields != 0 || OpLevel(c.Op) == 0) {
+		r.fail(&LevelError{What: fmt.Sprintf("operation %d with fields %#x", c.Op, f)})
 		return
 	}
 	get := func(bit uint64, read func()) {
@@ -187,6 +189,10 @@ func (r *decoder) command(c *Command) {
 	get(hasNode, func() { c.Node = r.str() })
 	get(hasSettings, func() { c.Settings = r.settings() })
 	get(hasCancel, func() { c.Cancel = r.u() })
+	get(hasLevel, func() { c.Level = uint32(min(r.u(), 1<<32-1)) })
+	if c.Op == OpRaiseLevel && c.Level > MaxLevel {
+		r.fail(&LevelError{Group: c.Level})
+	}
 	c.Wait, c.Keep, c.Immediate = f&hasWait != 0, f&hasKeep != 0, f&hasImmediate != 0
 	c.Hold, c.Told, c.Leave, c.Latest = f&hasHold != 0, f&hasTold != 0, f&hasLeave != 0, f&hasLatest != 0
 }

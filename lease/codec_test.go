@@ -94,7 +94,7 @@ func TestUnknownIsNewerAndDamageIsCorrupt(t *testing.T) {
 	if _, err := DecodeEntry(newer); !errors.Is(err, ErrNewer) {
 		t.Errorf("another format: %v", err)
 	}
-	unknown := Entry{Commands: []Command{{Op: OpKeepAlive + 1}}}
+	unknown := Entry{Commands: []Command{{Op: 200}}}
 	if _, err := DecodeEntry(AppendEntry(nil, &unknown)); !errors.Is(err, ErrNewer) {
 		t.Errorf("another operation: %v", err)
 	}

@@ -18,6 +18,7 @@ const (
 	OpWithdraw     Op = 9  // detaches one attempt of an acquire that timed out or hung up
 	OpForceRelease Op = 10 // an administrator ends one named grant
 	OpKeepAlive    Op = 11 // a sidecar renews the leases that it answers for: of waiting requests and of holds
+	OpRaiseLevel   Op = 12 // the Raft leader raises the group's feature level by one, to Level; needs no session
 )
 
 // Given says which optional parameters of an acquire the caller gave itself. Only those are compared in a repeat.
@@ -85,6 +86,7 @@ type Command struct {
 	Renewals []Renewal // OpKeepAlive
 	Node     string    // OpOpenSession: name of the sidecar
 	Settings *Settings // OpBootstrap
+	Level    uint32    // OpRaiseLevel
 }
 
 // Entry is the payload of one Raft log entry: a batch of commands under one stamp.

@@ -66,6 +66,8 @@ func FuzzRestore(f *testing.F) {
 	f.Add(snapshotBytes(f, r.s.Snapshot()))
 	populate(r)
 	f.Add(snapshotBytes(f, r.s.Snapshot()))
+	r.apply(raise(2)) // where there is such a level
+	f.Add(snapshotBytes(f, r.s.Snapshot()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, b := range [][]byte{b, withChecksum(b)} {
 			s, err := Restore(bytes.NewReader(b))
@@ -135,6 +137,7 @@ func FuzzApply(f *testing.F) {
 		{acquire("db", "a"), acquire("db", "b", wait, attempt(1)), release("db", "a"), withdraw("db", "b", 1, keep)},
 		{create("s"), acquire("db", "s"), release("db", "s", token(firstToken+1)), onLease(OpRenewLease, "s"), onLease(OpRevokeLease, "s")},
 		{campaign("e", "a", value("v")), campaign("e", "b"), renew("e", "a", election, value("w")), force("e", firstToken+1, immediate)},
+		{raise(2), acquire("db", "a"), raise(3), raise(1)},
 		{acquire("db", "a", minHold(time.Minute)), force("db", firstToken+1), acquire("db", "b", wait, limit(3)), {Op: OpKeepAlive, Renewals: []Renewal{{Lease: id("b")}}}},
 	} {
 		e := Entry{Term: 1, Now: Time(time.Second), Wall: 5}
@@ -146,7 +149,7 @@ func FuzzApply(f *testing.F) {
 		f.Add(AppendEntry(nil, &e), uint8(30))
 	}
 	boot := filled[Entry]()
-	for op := OpOpenSession; op <= OpKeepAlive; op++ {
+	for op := OpOpenSession; OpLevel(op) == 1; op++ {
 		boot.Commands[0].Op, boot.Commands[0].Session = op, 1
 		f.Add(AppendEntry(nil, &boot), uint8(op))
 	}

@@ -111,8 +111,8 @@ func (g *game) entry(commands []Command) {
 		one := Entry{Term: 1, Now: e.Now, Wall: e.Wall, Commands: []Command{c}}
 		for range 2 {
 			alone, _ := g.other.Apply(g.index, 1, one)
-			if c.Op == OpOpenSession {
-				break // the one command that is not safe to repeat: it would open two
+			if c.Op == OpOpenSession || c.Op == OpRaiseLevel {
+				break // not made to be repeated: it would open two, and a level is not raised to twice
 			}
 			if diff := compare(&alone[0], &results[i]); diff != "" {
 				g.t.Fatalf("at %v %s: alone or again %+v\n in its batch %+v: %s", g.now, show(&c), alone[0], results[i], diff)
@@ -136,11 +136,12 @@ func (g *game) entry(commands []Command) {
 // same compares what the state holds with what the twin holds.
 func (g *game) same() {
 	s, w := g.s, g.twin
-	if s.token != w.token || s.clock != w.clock || s.leases.Len() != len(w.leases) || s.places.Len() != len(w.places) ||
+	if s.token != w.token || s.clock != w.clock || s.level != w.level || s.leases.Len() != len(w.leases) || s.places.Len() != len(w.places) ||
 		s.ended.Len() != len(w.ends) || s.sessions.Len() != len(w.sessions) {
-		g.t.Fatalf("%+v: %d places, token %d; the twin has %d leases, %d places, %d ends, %d sessions, token %d", s.Counts(),
-			s.places.Len(), s.token, len(w.leases), len(w.places), len(w.ends), len(w.sessions), w.token)
+		g.t.Fatalf("%+v: %d places, token %d, level %d; the twin has %d leases, %d places, %d ends, %d sessions, token %d, level %d", s.Counts(),
+			s.places.Len(), s.token, s.level, len(w.leases), len(w.places), len(w.ends), len(w.sessions), w.token, w.level)
 	}
+	g.sameNext()
 	for _, l := range w.leases {
 		if r, ok := s.leases.Get(l.id); !ok || r.deadline != l.deadline || r.explicit != l.explicit {
 			g.t.Fatalf("lease %s: %+v, the twin's %+v", l.id, r, l)
@@ -205,7 +206,7 @@ var (
 	allNames = []nameKey{{Locks, "a"}, {Locks, "b"}, {Elections, "a"}}
 	allIDs   = []ID{id("s1"), id("s2"), id("i1"), id("i2"), id("i3"), id("i4"), id("i5"), id("sl_1")}
 	allOps   = []Op{OpAcquire, OpAcquire, OpAcquire, OpAcquire, OpAcquire, OpRelease, OpRelease, OpRelease, OpRenew, OpWithdraw, OpWithdraw,
-		OpCreateLease, OpCreateLease, OpRenewLease, OpRevokeLease, OpForceRelease, OpKeepAlive, OpOpenSession}
+		OpCreateLease, OpCreateLease, OpRenewLease, OpRevokeLease, OpForceRelease, OpKeepAlive, OpOpenSession, OpRaiseLevel}
 	allTTLs  = []time.Duration{15 * time.Second, 15 * time.Second, time.Second, 5 * time.Second, time.Minute}
 	minHolds = []time.Duration{0, 0, 0, 0, 10 * time.Second, 2 * time.Hour}
 )
@@ -228,7 +229,7 @@ func (g *game) command() Command {
 		return Command{Op: OpOpenSession, Node: "n3"}
 	}
 	c := g.fresh()
-	if c.Op == OpOpenSession {
+	if c.Op == OpOpenSession || c.Op == OpRaiseLevel {
 		return c
 	}
 	g.seq++
@@ -254,11 +255,16 @@ func (g *game) renewal() Renewal {
 }
 
 func (g *game) fresh() Command {
-	c := Command{Op: pick(g, "op", allOps), Lease: pick(g, "lease", allIDs)}
+	c := Command{Op: pick(g, "op", slices.Concat(allOps, nextOps)), Lease: pick(g, "lease", allIDs)}
+	if slices.Contains(nextOps, c.Op) {
+		return g.freshNext(c.Op)
+	}
 	k := pick(g, "name", allNames)
 	switch c.Op {
 	case OpOpenSession:
 		return Command{Op: OpOpenSession, Node: "n3"}
+	case OpRaiseLevel:
+		return Command{Op: OpRaiseLevel, Level: uint32(rapid.IntRange(0, 4).Draw(g.t, "level"))}
 	case OpCreateLease:
 		c.Owner, c.TTL = "o", pick(g, "ttl", allTTLs)
 		c.Given = Given(rapid.IntRange(0, 7).Draw(g.t, "given"))

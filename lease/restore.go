@@ -12,6 +12,7 @@ import (
 // builder makes a state from the records of a snapshot.
 type builder struct {
 	s       *State
+	format  byte
 	sum     hash.Hash32
 	scratch []byte
 	bytes   uint64
@@ -19,7 +20,7 @@ type builder struct {
 	done    bool
 }
 
-const recordOrder = "hlpnesrz"
+const recordOrder = "vhlpnesr" // and then those of the additions
 
 // read reads one record.
 func (b *builder) read(in *bufio.Reader) error {
@@ -85,7 +86,22 @@ func position(kind byte) int {
 			return i
 		}
 	}
+	for i := range additions {
+		if additions[i].kind == kind {
+			return len(recordOrder) + i
+		}
+	}
 	return -1
+}
+
+// readLevel reads the record of the level, which is the first and stands nowhere else.
+func (b *builder) readLevel(in *bufio.Reader) error {
+	if kind, err := in.Peek(1); err != nil {
+		return cutShort(err)
+	} else if kind[0] != recLevel {
+		return fmt.Errorf("record %q is the first: %w", kind[0], ErrCorrupt)
+	}
+	return b.read(in)
 }
 
 func (b *builder) verify() error {
@@ -99,6 +115,8 @@ func (b *builder) verify() error {
 func (b *builder) add(kind byte, d *decoder) {
 	s := b.s
 	switch kind {
+	case recLevel:
+		b.setLevel(d)
 	case recHead:
 		d.head(&s.head)
 	case recLease:
@@ -125,7 +143,21 @@ func (b *builder) add(kind byte, d *decoder) {
 	case recResult:
 		b.addResult(d)
 	default:
-		d.fail(ErrNewer)
+		b.added(kind, d)
+	}
+}
+
+// setLevel takes the level that a snapshot begins with. What is above MaxLevel may have more in this record, and is refused first.
+func (b *builder) setLevel(d *decoder) {
+	level := uint32(min(d.u(), 1<<32-1))
+	switch {
+	case d.err != nil:
+	case level > MaxLevel:
+		d.fail(&LevelError{Group: level})
+	case level < 2 || b.format != formatOf(level) || b.s.level != 1:
+		d.fail(ErrCorrupt)
+	default:
+		b.s.level = level
 	}
 }
 
@@ -184,7 +216,7 @@ func (e *encoder) head(h *head) {
 
 func (d *decoder) head(h *head) {
 	*h = head{index: d.u(), clock: Time(d.i()), wall: d.i(), token: Token(d.u()), serial: d.u(), session: SessionID(d.u()),
-		swept: d.i(), bootstrap: d.bool(), settings: *d.settings()}
+		swept: d.i(), bootstrap: d.bool(), settings: *d.settings(), level: h.level, added: h.added}
 }
 
 func (e *encoder) record(r *record) {

@@ -30,6 +30,8 @@ func (s *State) once(c *Command) Result {
 		return s.boot(c)
 	case OpOpenSession:
 		return s.openSession(c)
+	case OpRaiseLevel:
+		return s.raise(c)
 	}
 	if !s.bootstrap {
 		return Result{Code: NotBootstrapped, Index: s.index}

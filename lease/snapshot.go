@@ -9,8 +9,21 @@ import (
 	"io"
 )
 
-// snapshotMagic begins every snapshot; its last byte is the version of the format.
+// snapshotMagic begins every snapshot; its last byte is the version of the format, here the first that is read.
 const snapshotMagic = "sidelock-state\x00\x02"
+
+// The formats. Which one is written follows from the group's level, so that equal states write equal bytes in every build.
+const (
+	formatOne    = 2 // of a group at level 1
+	formatLevels = 3 // of a group above: the first record is its level
+)
+
+func formatOf(level uint32) byte {
+	if level == 1 {
+		return formatOne
+	}
+	return formatLevels
+}
 
 // maxRecord bounds one record of a snapshot, against corrupt lengths.
 const maxRecord = 64 << 20
@@ -19,6 +32,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // The kinds of records in a snapshot, in the order in which they appear.
 const (
+	recLevel   = 'v' // of formatLevels
 	recHead    = 'h'
 	recLease   = 'l'
 	recPlace   = 'p'
@@ -47,8 +61,10 @@ func (s Snapshot) Index() uint64 { return s.index }
 func (s Snapshot) WriteTo(dst io.Writer) (int64, error) {
 	sum := crc32.New(castagnoli)
 	w := &recordWriter{dst: bufio.NewWriterSize(io.MultiWriter(dst, sum), 1<<16)}
-	_, w.err = w.dst.WriteString(snapshotMagic)
-	w.n = int64(len(snapshotMagic))
+	magic := []byte(snapshotMagic)
+	magic[len(magic)-1] = formatOf(s.level)
+	_, w.err = w.dst.Write(magic)
+	w.n = int64(len(magic))
 	s.records(w.record)
 	if w.err == nil {
 		w.err = w.dst.Flush()
@@ -94,6 +110,9 @@ func (s Snapshot) Answer(q Query) Answer {
 
 // records passes every record to put, in order. What can be derived is left out: deadlines, the order of ends, counts.
 func (s Snapshot) records(put func(kind byte, fill func(*encoder))) {
+	if formatOf(s.level) == formatLevels {
+		put(recLevel, func(e *encoder) { e.u(uint64(s.level)) })
+	}
 	put(recHead, func(e *encoder) { e.head(&s.head) })
 	s.leases.Scan(func(_ ID, r record) bool {
 		put(recLease, func(e *encoder) { e.record(&r) })
@@ -125,6 +144,7 @@ func (s Snapshot) records(put func(kind byte, fill func(*encoder))) {
 		})
 		return true
 	})
+	s.addedRecords(put)
 }
 
 // Digest is a hash of the whole state: equal on all replicas at an index. It takes time proportional to the state.
@@ -136,26 +156,13 @@ func (s *State) Digest() uint64 {
 	return h.Sum64()
 }
 
-// Restore reads a snapshot into a new state. It returns ErrCorrupt if the bytes are damaged and ErrNewer if a newer
-// version wrote them; the reader is read to the end of the snapshot.
+// Restore reads a snapshot into a new state. It returns ErrCorrupt if the bytes are damaged, and a LevelError if the group is above
+// what this build understands; the reader is read to the end of the snapshot.
 func Restore(src io.Reader) (*State, error) {
-	sum := crc32.New(castagnoli)
-	in := bufio.NewReaderSize(src, 1<<16)
-	magic := make([]byte, len(snapshotMagic))
-	if _, err := io.ReadFull(in, magic); err != nil {
-		return nil, fmt.Errorf("read snapshot: %w: %w", ErrCorrupt, err)
+	b, in, err := begin(src)
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
-	if string(magic[:len(magic)-1]) != snapshotMagic[:len(snapshotMagic)-1] {
-		return nil, fmt.Errorf("read snapshot: not a snapshot of sidelock: %w", ErrCorrupt)
-	}
-	switch have, want := magic[len(magic)-1], byte(snapshotMagic[len(snapshotMagic)-1]); {
-	case have > want:
-		return nil, fmt.Errorf("read snapshot: format %d: %w", have, ErrNewer)
-	case have < want:
-		return nil, fmt.Errorf("read snapshot: format %d is from before the first release and is not read any more; start with an empty data directory: %w", have, ErrCorrupt)
-	}
-	sum.Write(magic)
-	b := builder{s: New(), sum: sum}
 	for !b.done {
 		if err := b.read(in); err != nil {
 			return nil, fmt.Errorf("read snapshot: %w", err)
@@ -165,4 +172,39 @@ func Restore(src io.Reader) (*State, error) {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
 	return b.s, nil
+}
+
+// SnapshotLevel returns the level of the group that wrote a snapshot, from its beginning alone. Its error is as of Restore.
+func SnapshotLevel(src io.Reader) (uint32, error) {
+	b, _, err := begin(src)
+	if err != nil {
+		return 0, fmt.Errorf("read snapshot: %w", err)
+	}
+	return b.s.level, nil
+}
+
+// begin reads what stands before a snapshot's head.
+func begin(src io.Reader) (*builder, *bufio.Reader, error) {
+	in := bufio.NewReaderSize(src, 1<<16)
+	magic := make([]byte, len(snapshotMagic))
+	if _, err := io.ReadFull(in, magic); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	last := len(magic) - 1
+	if string(magic[:last]) != snapshotMagic[:last] {
+		return nil, nil, fmt.Errorf("not a snapshot of sidelock: %w", ErrCorrupt)
+	}
+	b := &builder{s: New(), format: magic[last], sum: crc32.New(castagnoli)}
+	b.sum.Write(magic)
+	switch {
+	case b.format > formatLevels:
+		return nil, nil, &LevelError{What: fmt.Sprintf("snapshot format %d", b.format)}
+	case b.format < formatOne:
+		return nil, nil, fmt.Errorf("format %d is from before the first release and is not read any more; start with an empty data directory: %w", b.format, ErrCorrupt)
+	case b.format == formatLevels:
+		if err := b.readLevel(in); err != nil {
+			return nil, nil, err
+		}
+	}
+	return b, in, nil
 }

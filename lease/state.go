@@ -43,6 +43,8 @@ type head struct {
 	bytes     uint64
 	settings  Settings
 	bootstrap bool // settings are set
+	level     uint32
+	added     // what higher levels keep
 }
 
 // tables is everything else: ordered maps that share structure with their copies, so that a snapshot is taken in
@@ -174,7 +176,7 @@ func (e *end) order() int {
 }
 
 // New returns the empty state of a group that is not bootstrapped yet.
-func New() *State { return &State{tables: newTables()} }
+func New() *State { return &State{head: head{level: 1}, tables: newTables()} }
 
 func newTables() tables {
 	unlocked := btree.Options{NoLocks: true}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "rewrite the answers in testdata/*.txt with what the state machine says now")
+var update = flag.Bool("update", false, "rewrite the answers in testdata/*.txt (and, of the next release, its snapshot) with what the state machine says now")
 
 // TestTranscripts plays the stories in testdata. A line without indent is a command; the indented lines below it are
 // what came of it, and are rewritten by -update: read the difference before believing it.

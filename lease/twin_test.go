@@ -19,6 +19,8 @@ type twin struct {
 	opened   SessionID
 	looked   time.Duration // whole second at which silent sessions were last looked for
 	vacated  []nameKey     // names that somebody left since waiters were last admitted
+	level    uint32
+	twinNext
 }
 
 type twinLease struct {
@@ -62,7 +64,7 @@ type twinSession struct {
 	answers map[uint64]Result
 }
 
-func newTwin(settings Settings) *twin { return &twin{token: firstToken, settings: settings} }
+func newTwin(settings Settings) *twin { return &twin{token: firstToken, settings: settings, level: 1} }
 
 // advance moves the clock: ends what is over, in the order of deadlines, then admits.
 func (w *twin) advance(now Time) {
@@ -288,6 +290,13 @@ func (w *twin) do(c Command) Result {
 		w.sessions = append(w.sessions, &twinSession{id: w.opened, used: w.clock, answers: map[uint64]Result{}})
 		return Result{Session: w.opened}
 	}
+	if c.Op == OpRaiseLevel {
+		if c.Level != w.level+1 || c.Level > MaxLevel {
+			return Result{Code: InvalidRequest}
+		}
+		w.level++
+		return Result{}
+	}
 	i := slices.IndexFunc(w.sessions, func(s *twinSession) bool { return s.id == c.Session })
 	if i < 0 {
 		return Result{Code: UnknownSession}
@@ -322,6 +331,9 @@ func (w *twin) run(c *Command) Result {
 		return w.release(c, k)
 	case OpKeepAlive:
 		return w.keepAlive(c)
+	}
+	if slices.Contains(nextOps, c.Op) {
+		return w.next(c)
 	}
 	l := w.lease(c.Lease)
 	if l == nil {

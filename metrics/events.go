@@ -25,6 +25,14 @@ func (m *Metrics) Fsync(seconds float64) { observe(m.fsyncSeconds, seconds) }
 // leader and finding the same one again is a change.
 func (m *Metrics) LeaderChange() { m.leaderChanges.Inc() }
 
+// MembershipChanges is the closed set of what [Metrics.MembershipChange] counts.
+func MembershipChanges() []string { return []string{"added", "promoted", "demoted", "removed"} }
+
+// MembershipChange counts one change of Raft's configuration that this node made as Raft leader.
+func (m *Metrics) MembershipChange(change string) {
+	m.membership.WithLabelValues(within(set(MembershipChanges()), change)).Inc()
+}
+
 // GrantWait records how long a grant was waited for, in cluster time; 0 if it
 // was free. Call it on the Raft leader alone, for entries of its own term.
 func (m *Metrics) GrantWait(seconds float64) { observe(m.grantWait, seconds) }

@@ -32,6 +32,8 @@ func newInstruments(reg Registry, ops, codes []string) *Metrics {
 			"Seconds that each synced write of this node's log and stable stores took.", fsyncBuckets)),
 		leaderChanges: prometheus.NewCounter(counter("raft_leader_changes_total",
 			"Changes of Raft leader that this node has seen since it started. Nearly the same on every node: take max, not sum.")),
+		membership: prometheus.NewCounterVec(counter("membership_changes_total",
+			"Members that this node, as Raft leader, added as spares, promoted to voters, demoted to spares, or removed."), []string{"change"}),
 		grantWait: prometheus.NewHistogram(histogram("grant_wait_seconds",
 			"Seconds of cluster time from asking for a lock or an election to the grant."+countedOnce, grantWaitBuckets)),
 		leasesEnded: prometheus.NewCounterVec(counter("leases_ended_total",

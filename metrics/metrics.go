@@ -43,6 +43,7 @@ type Metrics struct {
 	batchCommands  prometheus.Histogram
 	fsyncSeconds   prometheus.Histogram
 	leaderChanges  prometheus.Counter
+	membership     *prometheus.CounterVec
 	grantWait      prometheus.Histogram
 	leasesEnded    *prometheus.CounterVec
 	renewalMargin  prometheus.Histogram
@@ -65,7 +66,7 @@ func New(reg Registry, info BuildInfo, ops, codes []string) (*Metrics, error) {
 		prometheus.NewGaugeFunc(build, func() float64 { return 1 }),
 		scrape{m},
 		m.requests, m.requestSeconds, m.commitSeconds, m.batchCommands, m.fsyncSeconds,
-		m.leaderChanges, m.grantWait, m.leasesEnded, m.renewalMargin, m.lateness,
+		m.leaderChanges, m.membership, m.grantWait, m.leasesEnded, m.renewalMargin, m.lateness,
 	}
 	var errs []error
 	for _, c := range all {
@@ -103,6 +104,9 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) initialise() {
 	for op := range m.ops {
 		m.requestSeconds.WithLabelValues(op)
+	}
+	for _, change := range MembershipChanges() {
+		m.membership.WithLabelValues(change)
 	}
 	for reason := range m.reasons {
 		m.leasesEnded.WithLabelValues(reason)

@@ -25,7 +25,7 @@ func (f fixed) Gauges() Gauges { return Gauges(f) }
 var busy = fixed{
 	ClusterID: "5f0c", HasLeader: true, IsLeader: true, HealthyVoters: 3, FailureTolerance: 1,
 	Term: 7, LastIndex: 120, CommitIndex: 119, AppliedIndex: 118, DataBytes: 4096,
-	Leases: 12, LocksHeld: 9, ElectionsLed: 2, Waiters: 4,
+	FeatureLevel: 2, Leases: 12, LocksHeld: 9, ElectionsLed: 2, Waiters: 4,
 }
 
 func newMetrics(t *testing.T) (*Metrics, *prometheus.Registry) {
@@ -102,7 +102,7 @@ func TestGaugesShowTheSourceAtTheMomentOfTheScrape(t *testing.T) {
 		`sidelock_raft_failure_tolerance 1`, `sidelock_raft_term 7`, `sidelock_raft_last_index 120`,
 		`sidelock_raft_commit_index 119`, `sidelock_raft_applied_index 118`, `sidelock_data_bytes 4096`,
 		`sidelock_leases 12`, `sidelock_locks_held 9`, `sidelock_elections_led 2`, `sidelock_waiters 4`,
-		`sidelock_cluster_info{cluster_id="5f0c"} 1`,
+		`sidelock_cluster_info{cluster_id="5f0c"} 1`, `sidelock_feature_level 2`,
 		`sidelock_build_info{commit="abc",goversion="go1.26.8",raft="v1.7.3",version="v1.2.3"} 1`)
 	m.Watch(fixed{HealthyVoters: 0, FailureTolerance: 0})
 	wantLines(t, scrapeText(t, m, ""), `sidelock_raft_has_leader 0`, `sidelock_raft_is_leader 0`,
@@ -116,7 +116,7 @@ func TestWhatANodeCannotTellIsAbsentNotZero(t *testing.T) {
 	}
 	m.Watch(fixed{HealthyVoters: Unknown, FailureTolerance: Unknown})
 	text := scrapeText(t, m, "")
-	for _, name := range []string{"raft_healthy_voters", "raft_failure_tolerance", "cluster_info"} {
+	for _, name := range []string{"raft_healthy_voters", "raft_failure_tolerance", "cluster_info", "feature_level"} {
 		if strings.Contains(text, "sidelock_"+name) {
 			t.Errorf("%s is exposed though the node cannot tell it", name)
 		}
@@ -205,7 +205,7 @@ func TestHelpSaysHowToAddNodesUp(t *testing.T) {
 	}
 	want := map[string]string{
 		"leases": "take max", "locks_held": "take max", "elections_led": "take max", "waiters": "take max",
-		"raft_term": "take max", "cluster_info": "take max", "raft_healthy_voters": "take max",
+		"raft_term": "take max", "cluster_info": "take max", "feature_level": "take max", "raft_healthy_voters": "take max",
 		"raft_failure_tolerance": "take max", "raft_leader_changes_total": "take max",
 		"leases_ended_total": "sum over nodes", "grant_wait_seconds": "sum over nodes",
 		"renewal_margin_ratio": "sum over nodes", "expiry_lateness_seconds": "sum over nodes",

@@ -29,7 +29,13 @@ type Gauges struct {
 	AppliedIndex     uint64
 	DataBytes        int64 // of its data directory
 
+	Sidecars map[string]int // of the group, by role: voter, spare, agent; nil on a node that cannot tell
+
+	// Certificates are when those in use end, in unix seconds, by use: peer, ca, api.
+	Certificates map[string]float64
+
 	// Replicated state, as far as this node has applied it.
+	FeatureLevel uint32
 	Leases       int // alive
 	LocksHeld    int // names of locks with at least one holder
 	ElectionsLed int // names of elections with a leader
@@ -53,8 +59,14 @@ var (
 		"Highest log index that this node knows to be committed.")
 	descApplied = desc("raft_applied_index",
 		"Highest log index that this node has applied; its distance from the others' is its lag.")
+	descSidecars = desc("sidecars",
+		"Sidecars of the group by role, as the Raft leader told last; absent on a node that cannot tell. A view of the whole group: take max, not sum.", "role")
+	descCertificate = desc("certificate_expiry_timestamp_seconds",
+		"When the certificate in use for peers, their CA, or the API ends, in unix seconds; the earliest where there are several. Absent where there is none: certificates made from --peer-secret-file do not end.", "use")
 	descDataBytes = desc("data_bytes",
 		"Bytes that this node's data directory takes.")
+	descLevel = desc("feature_level",
+		"Feature level of the group: it rises when every sidecar runs a release that understands the next."+replicated)
 	descLeases = desc("leases",
 		"Leases that are alive."+replicated)
 	descLocks = desc("locks_held",
@@ -81,7 +93,7 @@ var _ prometheus.Collector = scrape{}
 func (scrape) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descHasLeader, descIsLeader, descHealthyVoters, descTolerance, descTerm, descLast, descCommit, descApplied,
-		descDataBytes, descLeases, descLocks, descElections, descWaiters, descCluster,
+		descDataBytes, descLeases, descLocks, descElections, descWaiters, descCluster, descLevel, descSidecars, descCertificate,
 	} {
 		ch <- d
 	}
@@ -96,6 +108,12 @@ func (s scrape) Collect(ch chan<- prometheus.Metric) {
 	g := (*src).Gauges()
 	send := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for role, count := range g.Sidecars {
+		send(descSidecars, float64(count), role)
+	}
+	for use, ends := range g.Certificates {
+		send(descCertificate, ends, use)
 	}
 	send(descHasLeader, number(g.HasLeader))
 	send(descIsLeader, number(g.IsLeader))
@@ -116,6 +134,7 @@ func (s scrape) Collect(ch chan<- prometheus.Metric) {
 	}
 	if g.ClusterID != "" {
 		send(descCluster, 1, g.ClusterID)
+		send(descLevel, float64(g.FeatureLevel))
 	}
 }
 

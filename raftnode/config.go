@@ -80,15 +80,11 @@ const (
 	snapshotThreshold = 8192
 	trailingLogs      = 4096
 	maxAppendEntries  = 64
-	aloneTimeout      = 100 * time.Millisecond // a group of one waits for nobody before it elects itself
-	aloneStable       = time.Millisecond       // nor before it forms
+	aloneStable       = time.Millisecond // a group of one waits for nobody before it forms
 )
 
-// alone tells whether this node founds, or founded, a group of one.
+// alone tells whether this node founds a group of one.
 func (n *Node) alone() bool {
-	if m := n.dir.Membership(); m.Promise != nil {
-		return len(m.Promise.Nodes) == 1
-	}
 	return n.cfg.ClusterSize == 1 && len(n.cfg.Join) == 0
 }
 
@@ -125,15 +121,13 @@ func (c *Config) check(d *Deps) error {
 func (n *Node) raftConfig() *raft.Config {
 	c := raft.DefaultConfig()
 	t := n.cfg.Timing
-	if n.alone() {
-		t.Heartbeat, t.Election, t.LeaderLease = aloneTimeout, aloneTimeout, aloneTimeout
-	}
 	c.LocalID = n.id
 	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout, c.CommitTimeout = t.Heartbeat, t.Election, t.LeaderLease, t.Commit
 	c.SnapshotInterval, c.SnapshotThreshold, c.TrailingLogs = snapshotInterval, snapshotThreshold, trailingLogs
 	c.MaxAppendEntries = maxAppendEntries
 	c.BatchApplyCh = false // guard 8: futures can hang at shutdown with it
 	c.NoLegacyTelemetry = true
+	c.ShutdownOnRemove = false // this node notices itself, and becomes an agent
 	c.Logger = n.raftLog
 	if n.deps.tune != nil {
 		n.deps.tune(c)

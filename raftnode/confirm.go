@@ -14,8 +14,9 @@ import (
 // only answers to AppendEntries that left after the question count, and only voters'. Concurrent questions share
 // a round; a question may join only a round that starts after it.
 type confirmer struct {
-	node *Node
-	term uint64
+	member *member
+	self   raft.ServerID
+	term   uint64
 
 	mu      sync.Mutex
 	acks    map[raft.ServerID]uint64 // highest number of a request that each peer has answered in this term
@@ -35,8 +36,8 @@ const (
 	confirmKick    = 20 * time.Millisecond
 )
 
-func newConfirmer(n *Node, term uint64) *confirmer {
-	return &confirmer{node: n, term: term, acks: map[raft.ServerID]uint64{}, acked: make(chan struct{}, 1)}
+func newConfirmer(m *member, self raft.ServerID, term uint64) *confirmer {
+	return &confirmer{member: m, self: self, term: term, acks: map[raft.ServerID]uint64{}, acked: make(chan struct{}, 1)}
 }
 
 // observe notes that a peer has answered a numbered AppendEntries with success.
@@ -92,7 +93,7 @@ func (c *confirmer) rounds() {
 }
 
 func (c *confirmer) run() error {
-	after := c.node.transport.LastSent()
+	after := c.member.transport.LastSent()
 	limit := time.NewTimer(confirmTimeout)
 	defer limit.Stop()
 	for {
@@ -119,7 +120,7 @@ func (c *confirmer) kick() {
 		go func() {
 			defer c.kicked.Store(false)
 			// What raft makes of it does not matter here; it ends with the leadership at the latest.
-			_ = c.node.raft.VerifyLeader().Error()
+			_ = c.member.raft.VerifyLeader().Error()
 		}()
 	}
 }
@@ -143,16 +144,16 @@ func (c *confirmer) gather(after uint64, kick, limit <-chan time.Time) bool {
 // leads is what a group of one voter has to go by; in a larger one the answers show it: a majority that was in this term
 // after the question had not yet elected another.
 func (c *confirmer) leads() bool {
-	r := c.node.raft
+	r := c.member.raft
 	return r.State() == raft.Leader && r.CurrentTerm() == c.term
 }
 
 // majority tells whether a majority of voters has answered a request numbered after.
 func (c *confirmer) majority(after uint64) bool {
-	servers := c.node.raft.GetConfiguration().Configuration().Servers
+	servers := c.member.raft.GetConfiguration().Configuration().Servers
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return confirmed(servers, c.node.id, c.acks, after)
+	return confirmed(servers, c.self, c.acks, after)
 }
 
 // confirmed counts the voters, this node included if it is one, that have answered a request numbered after.

@@ -172,5 +172,5 @@ func (n *Node) admit(op lease.Op) error {
 	if n.draining.Load() && (op == lease.OpAcquire || op == lease.OpCreateLease) {
 		return errDraining(nil)
 	}
-	return nil
+	return n.offLevel(op)
 }

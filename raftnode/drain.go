@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 
 	"github.com/sidelock/sidelock/lease"
@@ -23,12 +24,12 @@ func (n *Node) EndWaits() {
 }
 
 // AwaitIdle returns when nothing is held or waited for any more that was taken through this sidecar, as its own replica
-// has it, so that clients can renew and release here until then. It returns early when ctx ends, with how many are left.
+// or the Raft leader's has it, so that clients can renew and release here until then. It returns early when ctx ends, with how many are left.
 func (n *Node) AwaitIdle(ctx context.Context) (left int) {
 	ticker := time.NewTicker(drainEvery)
 	defer ticker.Stop()
 	for {
-		n.machine.read(func(s *lease.State) { left = s.TakenVia(n.cfg.Name) })
+		left = n.taken(ctx, left)
 		if left == 0 {
 			return 0
 		}
@@ -38,4 +39,23 @@ func (n *Node) AwaitIdle(ctx context.Context) (left int) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// taken counts what was taken through this sidecar and is held or waited for. An agent has to ask; while nobody answers it is as before,
+// or, before the first answer, one: it cannot be known that there is nothing.
+func (n *Node) taken(ctx context.Context, before int) (count int) {
+	if n.asMember() != nil {
+		n.machine.read(func(s *lease.State) { count = s.TakenVia(n.cfg.Name) })
+		return count
+	}
+	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
+	defer cancel()
+	if l, err := n.leaderLink(); err == nil {
+		if kind, payload, err := l.roundTrip(ctx, frameTaken, []byte(n.cfg.Name)); err == nil && kind == frameCount {
+			if count, read := binary.Uvarint(payload); read > 0 {
+				return int(count)
+			}
+		}
+	}
+	return max(before, 1)
 }

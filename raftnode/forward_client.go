@@ -3,7 +3,6 @@ package raftnode
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -207,9 +206,13 @@ func (l *link) ping() {
 	defer ticker.Stop()
 	for {
 		asked := time.Now()
-		l.call(framePing, nil, func(kind byte, payload []byte, err error) {
-			if err == nil && kind == framePong {
+		l.call(framePing, l.node.ping().encode(), func(kind byte, payload []byte, err error) {
+			switch {
+			case err != nil:
+			case kind == framePong:
 				l.node.heard(asked, l.leader, payload)
+			case kind == frameNotLeader:
+				l.node.doubt(l.leader)
 			}
 		})
 		select {
@@ -218,34 +221,4 @@ func (l *link) ping() {
 			return
 		}
 	}
-}
-
-// decodePong reads what pong wrote.
-func decodePong(b []byte) (applied uint64, age time.Duration, contacts map[string]time.Duration, ok bool) {
-	applied, n := binary.Uvarint(b)
-	if n <= 0 {
-		return 0, 0, nil, false
-	}
-	b = b[n:]
-	followed, n := binary.Varint(b)
-	if n <= 0 {
-		return 0, 0, nil, false
-	}
-	b = b[n:]
-	contacts = map[string]time.Duration{}
-	for len(b) > 0 {
-		size, n := binary.Uvarint(b)
-		if n <= 0 || size > uint64(len(b)-n) {
-			return 0, 0, nil, false
-		}
-		id := string(b[n : n+int(size)])
-		b = b[n+int(size):]
-		ago, n := binary.Varint(b)
-		if n <= 0 {
-			return 0, 0, nil, false
-		}
-		b = b[n:]
-		contacts[id] = time.Duration(ago)
-	}
-	return applied, time.Duration(followed), contacts, true
 }

@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/sidelock/sidelock/lease"
+	"github.com/sidelock/sidelock/raftnode/peer"
 )
 
 // caller is one sidecar that sends its callers' requests to this node, which it takes for the Raft leader.
 type caller struct {
 	node  *Node
+	hello peer.Hello
 	out   *frameWriter
 	ctx   context.Context
 	calls atomic.Int64 // being worked on
@@ -26,9 +28,11 @@ type caller struct {
 }
 
 // serveForward answers one forwarding connection until it fails.
-func (n *Node) serveForward(conn net.Conn) {
+func (n *Node) serveForward(conn net.Conn, h peer.Hello) {
 	ctx, cancel := context.WithCancel(n.ctx)
-	c := &caller{node: n, out: newFrameWriter(conn), ctx: ctx, watches: map[uint64]*watcher{}}
+	n.roll.come(h)
+	defer n.roll.leave(h)
+	c := &caller{node: n, hello: h, out: newFrameWriter(conn), ctx: ctx, watches: map[uint64]*watcher{}}
 	c.wg.Go(c.out.run)
 	c.out.fail(c.read(bufio.NewReaderSize(conn, 64<<10), conn))
 	cancel()
@@ -69,8 +73,18 @@ func (c *caller) dispatch(call uint64, kind byte, payload []byte) {
 		c.watch(call, payload)
 	case frameUnwatch:
 		c.unwatch(call)
+	case frameRemove:
+		c.calls.Add(1)
+		c.wg.Go(func() {
+			defer c.calls.Add(-1)
+			c.remove(call, string(payload))
+		})
+	case frameTaken:
+		taken := 0
+		c.node.machine.read(func(s *lease.State) { taken = s.TakenVia(string(payload)) })
+		c.out.send(call, frameCount, binary.AppendUvarint(nil, uint64(taken)))
 	case framePing:
-		c.pong(call)
+		c.pong(call, payload)
 	default:
 		c.out.send(call, frameNothing, []byte("unknown kind of request: upgrade the Raft leader"))
 	}
@@ -180,23 +194,17 @@ func (c *caller) unwatchAll() {
 	}
 }
 
-// pong tells what a follower cannot know of itself: how far the Raft leader has applied the log (the commit index in
-// AppendEntries is clamped), how long ago a majority followed it, and which members it has heard of lately.
-func (c *caller) pong(call uint64) {
-	if c.node.reigning() == nil {
+// pong answers a ping with what only the Raft leader knows.
+func (c *caller) pong(call uint64, payload []byte) {
+	p, ok := decodePing(payload)
+	if !ok {
+		c.out.send(call, frameNothing, []byte("a ping that is not understood"))
+		return
+	}
+	answer, ok := c.node.pinged(c.hello, p)
+	if !ok {
 		c.out.send(call, frameNotLeader, nil)
 		return
 	}
-	b := binary.AppendUvarint(nil, c.node.machine.applied.Load())
-	at := c.node.majorityContact()
-	if at.IsZero() {
-		c.out.send(call, frameNotLeader, nil) // nobody follows it yet
-		return
-	}
-	b = binary.AppendVarint(b, int64(time.Since(at)))
-	for id, ago := range c.node.contacts() {
-		b = append(binary.AppendUvarint(b, uint64(len(id))), id...)
-		b = binary.AppendVarint(b, int64(ago))
-	}
-	c.out.send(call, framePong, b)
+	c.out.append(call, framePong, func(b []byte) []byte { return append(b, answer.encode()...) })
 }

@@ -19,6 +19,7 @@ type machine struct {
 	applied  atomic.Uint64 // index of the last command applied
 	clock    atomic.Int64  // cluster time of the state
 	deadline atomic.Int64  // the next one; 0 if none is pending
+	level    atomic.Uint32 // the group's feature level
 	leading  atomic.Uint64 // the term in which this node serves as Raft leader; 0: none
 
 	broken   atomic.Pointer[error] // why nothing can be applied any more
@@ -44,16 +45,16 @@ type spy struct {
 var _ raft.FSM = (*machine)(nil)
 
 func newMachine(rec Recorder, clock Clock, fatal func(error)) *machine {
-	return &machine{state: lease.New(), watch: newWatchers(), leads: newLeads(), boot: clock.Boot, recorder: rec, fatal: fatal}
+	m := &machine{state: lease.New(), watch: newWatchers(), leads: newLeads(), boot: clock.Boot, recorder: rec, fatal: fatal}
+	m.publish()
+	return m
 }
 
 // Apply applies one entry and returns its []lease.Result, nil if the entry was ignored, or an error.
 func (m *machine) Apply(l *raft.Log) any {
 	entry, err := lease.DecodeEntry(l.Data)
 	if err != nil {
-		err = fmt.Errorf("log entry %d cannot be applied: %w", l.Index, err)
-		m.broken.Store(&err)
-		m.fatal(err)
+		m.giveUp(fmt.Errorf("log entry %d cannot be applied: %w", l.Index, err))
 	}
 	if broken := m.broken.Load(); broken != nil {
 		return *broken // a state with a hole must not go on: it would differ from the others'
@@ -75,10 +76,18 @@ func (m *machine) Apply(l *raft.Log) any {
 	return results
 }
 
+// giveUp is the end: nothing is applied any more, and the process must end.
+func (m *machine) giveUp(err error) {
+	err = wayOut(err)
+	m.broken.Store(&err)
+	m.fatal(err)
+}
+
 // publish copies what others read without the lock. The lock is held.
 func (m *machine) publish() {
 	m.applied.Store(m.state.Index())
 	m.clock.Store(int64(m.state.Now()))
+	m.level.Store(m.state.Level())
 	next, ok := m.state.NextDeadline()
 	if !ok {
 		next = 0
@@ -141,8 +150,9 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 func (m *machine) Restore(src io.ReadCloser) error {
 	defer src.Close()
 	state, err := lease.Restore(src)
-	if err != nil {
-		return fmt.Errorf("restore the state: %w", err)
+	if err != nil { // raft would try an older snapshot, from which the log has a gap
+		m.giveUp(fmt.Errorf("the snapshot cannot be used: %w", err))
+		return *m.broken.Load()
 	}
 	m.mu.Lock()
 	m.state = state
@@ -155,6 +165,16 @@ func (m *machine) Restore(src io.ReadCloser) error {
 	m.mu.Unlock()
 	m.watch.wakeAll()
 	return nil
+}
+
+// reset forgets everything: this node has no replica any more.
+func (m *machine) reset() {
+	m.mu.Lock()
+	m.state = lease.New()
+	m.publish()
+	m.feed.restart(0)
+	m.mu.Unlock()
+	m.watch.wakeAll()
 }
 
 // frozen is a snapshot that raft writes out at its leisure.
@@ -180,6 +200,7 @@ type Recorder interface {
 	Batch(commands int)
 	Fsync(seconds float64)
 	LeaderChange()
+	MembershipChange(kind string) // added, promoted, demoted or removed, by this node as Raft leader
 	GrantWait(seconds float64)
 	LeaseEnded(reason string, n int)
 	RenewalMargin(ratio float64)

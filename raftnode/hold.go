@@ -45,8 +45,45 @@ type HoldState struct {
 // LostReason says why a hold is over: the lease's end reason, or WaitOver.
 type LostReason string
 
-// WaitOver ends a hold that was not granted in the time that its client would wait.
-const WaitOver LostReason = "wait_timeout"
+// WaitOver ends a hold that was not granted in the time that its client would wait; ClusterReplaced one whose group exists no more.
+const (
+	WaitOver        LostReason = "wait_timeout"
+	ClusterReplaced LostReason = "cluster_replaced"
+)
+
+// holds are those that are open at this sidecar.
+type holds struct {
+	mu  sync.Mutex
+	all map[*Hold]struct{}
+}
+
+func (hs *holds) add(h *Hold) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	if hs.all == nil {
+		hs.all = map[*Hold]struct{}{}
+	}
+	hs.all[h] = struct{}{}
+}
+
+func (hs *holds) drop(h *Hold) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	delete(hs.all, h)
+}
+
+// loseAll tells every hold that it is over.
+func (hs *holds) loseAll(reason LostReason) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	for h := range hs.all {
+		h.mu.Lock()
+		if !h.over && h.now.Lost == "" {
+			h.loseLocked(reason, "")
+		}
+		h.mu.Unlock()
+	}
+}
 
 // Hold begins to hold a lock, or to campaign, with the lease of c, which must be its own. wait is how long it stands in
 // line; negative is without limit, 0 is not at all. If the outcome's Code is not OK there is no hold, and nothing is left behind. ctx
@@ -74,6 +111,7 @@ func (n *Node) Hold(ctx context.Context, c lease.Command, wait time.Duration) (*
 	h.now = HoldState{Lease: c.Lease, TTL: out.TTL}
 	h.kept = newKept(lease.Renewal{Lease: c.Lease, Hold: true}, out.TTL, h.renewed)
 	n.keeper.add(h.kept)
+	n.holds.add(h)
 	h.learn(keptOf(&out), out.sent)
 	if !n.beside(h.run) {
 		close(h.done)
@@ -265,6 +303,7 @@ func (h *Hold) End(e Ending) {
 	h.cancel()
 	<-h.done
 	h.node.keeper.drop(h.kept)
+	h.node.holds.drop(h)
 	h.node.leads.hold(h.w.at, -1)
 	if lost {
 		return

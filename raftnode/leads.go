@@ -69,6 +69,17 @@ func (l *leads) giveUp(name string, id lease.ID, now time.Duration) {
 	}
 }
 
+// giveUpAll notes that nobody of this sidecar leads anything any more.
+func (l *leads) giveUpAll(now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, ids := range l.byName {
+		for id := range ids {
+			l.giveUpLocked(name, id, now)
+		}
+	}
+}
+
 func (l *leads) giveUpLocked(name string, id lease.ID, now time.Duration) {
 	one, ok := l.byName[name][id]
 	if !ok {

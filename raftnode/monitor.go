@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
-	"github.com/hashicorp/raft"
 	"github.com/sidelock/sidelock/lease"
 )
 
@@ -18,17 +18,17 @@ const (
 
 // monitor starts a reign when this node becomes Raft leader and ends it with its term. It asks raft for its state and
 // term again and again: the channel of raft may drop a change that was undone at once.
-func (n *Node) monitor() {
+func (n *Node) monitor(ctx context.Context, part *member) {
 	ticker := time.NewTicker(monitorEvery)
 	defer ticker.Stop()
-	m := monitor{node: n}
+	m := monitor{node: n, member: part, ctx: ctx}
 	defer m.end()
 	for {
 		m.look(time.Now())
 		select {
-		case <-n.ctx.Done():
+		case <-ctx.Done():
 			return
-		case <-n.raft.LeaderCh():
+		case <-part.raft.LeaderCh():
 		case <-n.leaderSeen:
 		case <-ticker.C:
 		}
@@ -38,6 +38,8 @@ func (n *Node) monitor() {
 // monitor is what the goroutine of Node.monitor knows.
 type monitor struct {
 	node    *Node
+	member  *member
+	ctx     context.Context
 	leader  string // last seen
 	current *reign
 	stop    func() // of current
@@ -46,14 +48,14 @@ type monitor struct {
 
 func (m *monitor) look(now time.Time) {
 	n := m.node
-	n.checkDisk(now)
+	m.checkDisk(now)
 	if leader := n.knownLeader(); leader != m.leader {
 		m.leader = leader
 		n.leaderChange.broadcast()
 		n.deps.Recorder.LeaderChange()
-		n.log.Info("Raft leader changed", "leader", n.nameOf(leader), "term", n.raft.CurrentTerm())
+		n.log.Info("Raft leader changed", "leader", n.nameOf(leader), "term", m.member.raft.CurrentTerm())
 	}
-	leads, term := n.raft.State() == raft.Leader, n.raft.CurrentTerm()
+	leads, term := m.member.leads(), m.member.raft.CurrentTerm()
 	if r := m.current; r != nil && (!leads || r.term != term || r.isOver()) {
 		if leads && r.term == term && r.failed.Load() {
 			m.notYet = now.Add(reignPause)
@@ -61,8 +63,8 @@ func (m *monitor) look(now time.Time) {
 		m.end()
 	}
 	if leads && m.current == nil && !now.Before(m.notYet) {
-		m.current = newReign(n, term)
-		m.stop = n.startReign(m.current)
+		m.current = newReign(n, m.member, term)
+		m.stop = n.startReign(m.ctx, m.current)
 	}
 }
 
@@ -75,15 +77,16 @@ func (m *monitor) end() {
 
 // checkDisk ends a node whose disk has swallowed a write (guard 6): the transport has been silent for long, so the others have a
 // leader; what is left is to say so.
-func (n *Node) checkDisk(now time.Time) {
-	if _, since, busy := n.store.Busy(); busy && now.Sub(since) > stallLimit {
+func (m *monitor) checkDisk(now time.Time) {
+	n := m.node
+	if _, since, busy := m.member.store.Busy(); busy && now.Sub(since) > stallLimit {
 		n.deps.Fatal(fmt.Errorf("a write to the log in %s has not come back for %v: the disk hangs; check it, then start again", n.cfg.DataDir, stallLimit))
 	}
 }
 
 // startReign runs a reign beside; the returned function ends it and waits.
-func (n *Node) startReign(r *reign) (stop func()) {
-	ctx, cancel := context.WithCancel(n.ctx)
+func (n *Node) startReign(ctx context.Context, r *reign) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -94,7 +97,11 @@ func (n *Node) startReign(r *reign) (stop func()) {
 		n.reign.Store(r)
 		n.machine.leading.Store(r.term)
 		n.leaderChange.broadcast()
+		var kept sync.WaitGroup
+		kept.Go(func() { (&steward{node: n, reign: r}).run(ctx) })
+		defer kept.Wait()
 		r.run(ctx)
+		cancel()
 	}()
 	return func() {
 		retire := func() {
@@ -121,9 +128,7 @@ func (n *Node) cannotServe(ctx context.Context, r *reign, err error) {
 	}
 	r.failed.Store(true)
 	n.log.Error("cannot serve as Raft leader", "term", r.term, "err", err)
-	if len(n.raft.GetConfiguration().Configuration().Servers) > 1 {
-		n.handOver(ctx)
-	}
+	n.handOver(ctx)
 }
 
 func (r *reign) isOver() bool {

@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
+	"github.com/sidelock/sidelock/raftnode/discover"
 	"github.com/sidelock/sidelock/raftnode/form"
 	"github.com/sidelock/sidelock/raftnode/peer"
 	"github.com/sidelock/sidelock/raftnode/store"
@@ -28,24 +30,33 @@ type Node struct {
 	dir       *store.Dir
 	port      *peer.Port
 	former    *form.Former
+	finder    *discover.Finder
 	machine   *machine
 	session   session
 	keeper    *keeper
 	leads     *leads
 	advertise atomic.Pointer[string] // host:port told to peers; known once the peer port is open
 
-	// Set once, before joined.
-	raft      *raft.Raft
-	transport *peer.Transport
-	store     *store.Log
+	member    atomic.Pointer[member] // nil while this node is an agent
 	cluster   atomic.Pointer[string]
+	ancestors atomic.Pointer[[]string] // of cluster
 	joined    atomic.Bool
+	instance  string // drawn at each start
+
+	roster   atomic.Pointer[roster] // the group as its Raft leader told it last
+	roll     roll                   // who forwards to this node
+	rumour   atomic.Pointer[rumour] // who leads, by what others say
+	shift    chan struct{}          // has a value when this node's role may have to change
+	restart  chan string            // has a value when the member must be made anew: why
+	leaving  atomic.Bool
+	expelled expelled
+	holds    holds
+	refused  atomic.Pointer[string] // why the Raft leader does not take this node's requests; nil: it does, or nobody was asked
 
 	reign        atomic.Pointer[reign] // while this node is Raft leader and ready
 	leaderChange broadcast
 	leaderSeen   chan struct{} // has a value when raft observed a leader
 	begun        chan struct{} // closed when the group was joined, or never will be; nil: not tried
-	raftDown     chan struct{} // closed when raft has been shut down
 	lost         chan struct{} // has a value when a peer could not be reached
 	link         atomic.Pointer[link]
 
@@ -53,6 +64,7 @@ type Node struct {
 	fresh    freshness
 	started  time.Time
 	ready    atomic.Bool
+	ponged   atomic.Int64 // when the Raft leader last answered, unix nanoseconds of this clock; 0: never
 	draining atomic.Bool
 	noWaits  chan struct{} // closed by EndWaits
 	endWaits sync.Once
@@ -73,7 +85,8 @@ func Open(cfg Config, deps Deps) (*Node, error) {
 	if err := cfg.check(&deps); err != nil {
 		return nil, fmt.Errorf("configure the node: %w", err)
 	}
-	n := &Node{cfg: cfg, deps: deps, log: deps.Logger, started: time.Now(), leaderSeen: make(chan struct{}, 1), lost: make(chan struct{}, 1), raftDown: make(chan struct{}), noWaits: make(chan struct{})}
+	n := &Node{cfg: cfg, deps: deps, log: deps.Logger, started: time.Now(), leaderSeen: make(chan struct{}, 1), lost: make(chan struct{}, 1), noWaits: make(chan struct{}),
+		shift: make(chan struct{}, 1), restart: make(chan string, 1), instance: rand.Text()}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.raftLog = newRaftLogger(n.log)
 	n.machine = newMachine(deps.Recorder, deps.Clock, deps.Fatal)
@@ -104,12 +117,13 @@ func (n *Node) open() (err error) {
 	if err := n.checkSolitude(); err != nil {
 		return err
 	}
-	book := map[string]peer.Entry{}
-	for id, p := range n.dir.Peers() {
-		book[id] = peer.Entry{Address: p.Address, Name: p.Name}
+	book, seen := n.recall()
+	n.finder, err = discover.Parse(n.cfg.Join)
+	if err != nil {
+		return err
 	}
 	n.port, err = peer.Listen(peer.Config{Network: n.deps.Network, Listen: n.cfg.PeerAddr, Identity: n.identity,
-		Book: peer.NewBook(book), Log: n.log, OnDialError: n.seekSoon})
+		Book: peer.NewBook(book), Log: n.log, OnDialError: n.seekSoon, Security: n.deps.Security, Admit: n.admitPeer})
 	if err != nil {
 		return fmt.Errorf("open the peer port: %w; choose another with --peer-addr", err)
 	}
@@ -118,8 +132,9 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	n.advertise.Store(&address)
+	n.port.Recall(seen)
 	n.port.Book().OnChange(n.saveBook)
-	forming := form.Config{ID: string(n.id), Name: n.cfg.Name, Address: address, Join: n.cfg.Join,
+	forming := form.Config{ID: string(n.id), Name: n.cfg.Name, Address: address, Find: n.finder.Find, Existing: n.cfg.Existing,
 		ClusterSize: n.cfg.ClusterSize, Voters: n.cfg.Voters, Known: n.known(), Logger: n.log}
 	if n.alone() {
 		forming.StableFor = aloneStable
@@ -136,7 +151,7 @@ func (n *Node) open() (err error) {
 // as if it were not.
 func (n *Node) checkSolitude() error {
 	m := n.dir.Membership()
-	if m.Promise != nil && len(m.Promise.Nodes) == 1 && n.cfg.ClusterSize > 1 {
+	if m.Promise != nil && len(m.Promise.Nodes) == 1 && !m.Grown && n.cfg.ClusterSize > 1 {
 		return fmt.Errorf("the data directory %s belongs to a group of one, and --cluster-size is %d: move the directory away and start again, or start without --cluster-size and --join", n.cfg.DataDir, n.cfg.ClusterSize)
 	}
 	return nil
@@ -163,7 +178,11 @@ func advertised(want string, bound net.Addr) (string, error) {
 
 // identity is who this node says it is in every hello.
 func (n *Node) identity() peer.Identity {
-	return peer.Identity{ClusterID: n.clusterID(), NodeID: string(n.id), Name: n.cfg.Name, Address: n.address()}
+	i := peer.Identity{ClusterID: n.clusterID(), NodeID: string(n.id), Name: n.cfg.Name, Address: n.address(), Life: n.life(), About: n.about()}
+	if a := n.ancestors.Load(); a != nil {
+		i.Ancestors = *a
+	}
+	return i
 }
 
 // address is where peers find this node; empty until its port is open.
@@ -180,81 +199,6 @@ func (n *Node) clusterID() string {
 	}
 	return ""
 }
-
-// begin forms or rejoins the group, then starts Raft.
-func (n *Node) begin() {
-	group, err := n.former.Form(n.ctx)
-	if err == nil {
-		err = n.startRaft(group)
-	}
-	switch {
-	case n.ctx.Err() != nil:
-	case err != nil:
-		n.deps.Fatal(fmt.Errorf("join the group: %w", err))
-	default:
-		n.background.Go(n.monitor)
-		n.background.Go(n.keepLink)
-		n.background.Go(n.seek)
-		n.background.Go(func() { n.keeper.run(n.ctx) })
-		n.background.Go(n.watchReadiness)
-	}
-}
-
-// startRaft starts the Raft member. Before, vote requests are refused: the port serves no Raft (guard 4).
-func (n *Node) startRaft(group form.Result) error {
-	for _, m := range group.Members {
-		n.port.Book().Learn(m.ID, peer.Entry{Address: m.Address, Name: m.Name})
-	}
-	n.cluster.Store(&group.ClusterID)
-	logs, stable, log := n.dir.RaftStores()
-	n.store = log
-	snapshots, err := n.dir.Snapshots(n.raftLog)
-	if err != nil {
-		return err
-	}
-	n.transport, err = peer.NewTransport(peer.TransportConfig{Port: n.port, ID: n.id, Store: log, Log: n.raftLog,
-		DialTimeout: n.cfg.Timing.Election / 2})
-	if err != nil {
-		return err
-	}
-	n.machine.trim = n.trim
-	n.raft, err = raft.NewRaft(n.raftConfig(), n.machine, logs, stable, snapshots, n.transport)
-	if err != nil {
-		return errors.Join(fmt.Errorf("start raft: %w", err), n.transport.Close())
-	}
-	n.transport.Bind(view{n.raft})
-	n.transport.Observe(n.observe)
-	n.raft.RegisterObserver(raft.NewObserver(nil, false, n.leaderObserved))
-	n.joined.Store(true)
-	n.port.Handle(peer.KindForward, func(c net.Conn, _ peer.Hello) { n.serveForward(c) })
-	n.log.Info("joined the group", "cluster", group.ClusterID, "id", n.id, "last_index", n.raft.LastIndex())
-	return nil
-}
-
-// leaderObserved is called by raft, and must not block; it is no filter but a bell.
-func (n *Node) leaderObserved(o *raft.Observation) bool {
-	if _, ok := o.Data.(raft.LeaderObservation); ok {
-		select {
-		case n.leaderSeen <- struct{}{}:
-		default:
-		}
-	}
-	return false
-}
-
-// view is what the transport's guards ask raft.
-type view struct{ *raft.Raft }
-
-func (v view) Peer(id raft.ServerID) bool {
-	for _, s := range v.GetConfiguration().Configuration().Servers {
-		if s.ID == id {
-			return true
-		}
-	}
-	return false
-}
-
-var _ peer.RaftView = view{}
 
 // Close hands Raft leadership over, stops everything and lets the data directory go. What clients hold is not released: it
 // lives out its TTL. Calls under way fail.
@@ -287,20 +231,6 @@ func (n *Node) beside(f func()) (started bool) {
 	return true
 }
 
-// handOver lets another voter lead before this one goes, which saves the others an election timeout.
-func (n *Node) handOver(ctx context.Context) {
-	if !n.joined.Load() || n.raft.State() != raft.Leader || len(n.raft.GetConfiguration().Configuration().Servers) < 2 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
-	defer cancel()
-	if err := wait(ctx, n.raft.LeadershipTransfer()); err != nil {
-		n.log.Warn("could not hand Raft leadership over; the others elect a new leader", "err", err)
-	}
-}
-
-const handOverTimeout = 2 * time.Second
-
 // release closes what is open, in the reverse order of opening.
 func (n *Node) release() error {
 	var errs []error
@@ -308,11 +238,8 @@ func (n *Node) release() error {
 	if n.begun != nil {
 		<-n.begun
 	}
-	if n.joined.Load() {
-		errs = append(errs, n.raft.Shutdown().Error(), n.transport.Close())
-	}
-	close(n.raftDown)
 	n.background.Wait()
+	errs = append(errs, n.stopMember())
 	if n.port != nil {
 		errs = append(errs, n.port.Close())
 	}

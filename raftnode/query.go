@@ -53,6 +53,9 @@ func (n *Node) queryOnce(ctx context.Context, q lease.Query) (lease.Answer, erro
 // restart. What the process before had applied was committed, and a Raft leader that has begun to serve has
 // applied all that was.
 func (n *Node) queryLocal(q lease.Query) (lease.Answer, ReadInfo, error) {
+	if n.asMember() == nil {
+		return lease.Answer{}, ReadInfo{}, &Error{Code: NotReady, Detail: "this sidecar is an agent: it has no replica to read from; ask without consistency=local", Err: errAgent}
+	}
 	at := n.freshAt()
 	if at.IsZero() {
 		return lease.Answer{}, ReadInfo{}, &Error{Code: NotReady, Detail: "this replica has not caught up since its start; ask without consistency=local"}

@@ -143,7 +143,7 @@ func TestOnlyVotersAnswersToLaterRequestsConfirm(t *testing.T) {
 			default:
 			}
 		}
-		before := n.transport.LastSent()
+		before := n.asMember().transport.LastSent()
 		first := ask()
 		r.confirms.observe(voter, r.term, before)
 		silent(first, "an answer to a request sent before the question")
@@ -154,7 +154,7 @@ func TestOnlyVotersAnswersToLaterRequestsConfirm(t *testing.T) {
 		r.confirms.observe(voter, r.term-1, before+1000)
 		silent(first, "an answer of another term")
 
-		w.eventually(time.Second, "a request leaves", func() bool { return n.transport.LastSent() > before })
+		w.eventually(time.Second, "a request leaves", func() bool { return n.asMember().transport.LastSent() > before })
 		second := ask()
 		r.confirms.observe(voter, r.term, before+1)
 		w.sleep(time.Millisecond)
@@ -162,7 +162,7 @@ func TestOnlyVotersAnswersToLaterRequestsConfirm(t *testing.T) {
 			t.Errorf("a voter's answer to a later request: %v", err)
 		}
 		silent(second, "an answer to a request sent before this question, though after another")
-		r.confirms.observe(voter, r.term, n.transport.LastSent()+1)
+		r.confirms.observe(voter, r.term, n.asMember().transport.LastSent()+1)
 		if err := <-second; err != nil {
 			t.Errorf("the second question: %v", err)
 		}

@@ -17,6 +17,8 @@ import (
 // confirmation of reads. It ends with its term, and nothing of it outlives that.
 type reign struct {
 	term     uint64
+	began    time.Time
+	member   *member
 	raft     *raft.Raft
 	machine  *machine
 	clock    Clock
@@ -38,12 +40,12 @@ type reign struct {
 
 var errReignOver = fmt.Errorf("the Raft leader's term is over: %w", errNothing)
 
-func newReign(n *Node, term uint64) *reign {
+func newReign(n *Node, m *member, term uint64) *reign {
 	return &reign{
-		term: term, raft: n.raft, machine: n.machine, clock: n.deps.Clock, recorder: n.deps.Recorder,
-		log: n.log.With("term", term), queue: newQueue(), confirms: newConfirmer(n, term),
+		term: term, began: time.Now(), member: m, raft: m.raft, machine: n.machine, clock: n.deps.Clock, recorder: n.deps.Recorder,
+		log: n.log.With("term", term), queue: newQueue(), confirms: newConfirmer(m, n.id, term),
 		applied: make(chan struct{}, 1), inFlight: make(chan struct{}, maxInFlight), over: make(chan struct{}),
-		closed: n.raftDown,
+		closed: m.down,
 	}
 }
 

@@ -28,15 +28,16 @@ func (r *retention) keep() uint64 {
 
 // trim tells raft how much to leave when the snapshot that is being taken is done.
 func (n *Node) trim(keep uint64) {
-	if !n.joined.Load() {
+	m := n.asMember()
+	if m == nil {
 		return
 	}
-	c := n.raft.ReloadableConfig()
+	c := m.raft.ReloadableConfig()
 	if c.TrailingLogs == keep {
 		return
 	}
 	c.TrailingLogs = keep
-	if err := n.raft.ReloadConfig(c); err != nil {
+	if err := m.raft.ReloadConfig(c); err != nil {
 		n.log.Warn("could not bound the log behind a snapshot", "entries", keep, "err", err)
 	}
 }

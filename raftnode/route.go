@@ -55,12 +55,27 @@ func (n *Node) leaderLink() (*link, error) {
 	return nil, errNotLeader
 }
 
+// knownLeader is the ID of the node that leads: by this node's own Raft, or, where that does not know or there is none, by what others
+// say. Empty if nobody is known to.
 func (n *Node) knownLeader() string {
-	if !n.joined.Load() {
-		return ""
+	if m := n.asMember(); m != nil {
+		if _, id := m.raft.LeaderWithID(); id != "" {
+			n.rumour.Store(nil)
+			return string(id)
+		}
 	}
-	_, id := n.raft.LeaderWithID()
-	return string(id)
+	return n.knowsByHearsay()
+}
+
+// term is the highest one that this node knows of.
+func (n *Node) term() (t uint64) {
+	if r := n.roster.Load(); r != nil {
+		t = r.Term
+	}
+	if m := n.asMember(); m != nil {
+		t = max(t, m.raft.CurrentTerm())
+	}
+	return t
 }
 
 // keepLink holds a link to the Raft leader while there is another one, and lets go of a link to a former leader, so that its

@@ -90,6 +90,13 @@ func (s *session) end(id lease.Identity) {
 	}
 }
 
+// forget is lost for whatever session there is: the group that had it exists no more.
+func (s *session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.id = 0
+}
+
 // lost forgets a session that the state machine does not know any more; the next command opens another.
 func (s *session) lost(id lease.SessionID) {
 	s.mu.Lock()

@@ -46,17 +46,6 @@ func (n *Node) observe(peer raft.ServerID, term, number uint64, sent time.Time) 
 	}
 }
 
-// contacts returns what the Raft leader knows of the members' health.
-func (n *Node) contacts() map[string]time.Duration {
-	all := map[string]time.Duration{string(n.id): 0}
-	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
-		if ago := n.contact.ago(string(s.ID)); s.ID != n.id && ago >= 0 {
-			all[string(s.ID)] = ago
-		}
-	}
-	return all
-}
-
 // freshness tells how old this replica is: the last time at which it is known to have applied all that the Raft
 // leader had.
 type freshness struct {
@@ -93,20 +82,11 @@ func (f *freshness) heard(asked time.Time, leaderApplied uint64) {
 	}
 }
 
-// heard takes in what the Raft leader answered to a ping sent at the given time.
-func (n *Node) heard(asked time.Time, leader string, payload []byte) {
-	applied, age, members, ok := decodePong(payload)
-	if !ok {
-		return
-	}
-	n.fresh.reached(n.machine.applied.Load())
-	n.fresh.heard(asked.Add(-age), applied)
-	n.fresh.reached(n.machine.applied.Load())
-	now := time.Now()
-	for id, ago := range members {
-		n.contact.seen(id, now.Add(-ago))
-	}
-	n.contact.seen(leader, now)
+// forget is for a node that has no replica any more.
+func (f *freshness) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at, f.asked, f.applied = time.Time{}, time.Time{}, 0
 }
 
 // freshAt returns the last time at which this replica had applied all that was committed; zero if that is not known
@@ -122,7 +102,12 @@ func (n *Node) freshAt() time.Time {
 func (n *Node) majorityContact() time.Time {
 	var agos []time.Duration
 	voters := 0
-	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
+	m := n.asMember()
+	if m == nil {
+		return time.Time{}
+	}
+	c, _ := m.configuration()
+	for _, s := range c.Servers {
 		if s.Suffrage != raft.Voter {
 			continue
 		}
@@ -143,61 +128,6 @@ func (n *Node) majorityContact() time.Time {
 // healthyWithin is how recent a contact must be for a member to count as healthy.
 func (n *Node) healthyWithin() time.Duration { return max(3*n.cfg.Timing.Heartbeat, time.Second) }
 
-// Status returns what this node knows of its group, without asking anybody.
-func (n *Node) Status() Status {
-	st := Status{ID: string(n.id), Name: n.cfg.Name, ClusterID: n.clusterID(), Draining: n.draining.Load(),
-		FailureTolerance: -1}
-	if !n.joined.Load() {
-		st.NotReady = n.former.Waiting()
-		if st.NotReady == "" {
-			st.NotReady = "the group is being formed"
-		}
-		return st
-	}
-	st.Term, st.LastIndex, st.CommitIndex = n.raft.CurrentTerm(), n.raft.LastIndex(), n.raft.CommitIndex()
-	st.AppliedIndex, st.StateIndex = n.raft.AppliedIndex(), n.machine.applied.Load()
-	st.IsLeader = n.reigning() != nil
-	leader := n.knownLeader()
-	voters := 0
-	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
-		m := n.member(s)
-		if s.Suffrage == raft.Voter {
-			voters++
-			if m.Healthy {
-				st.HealthyVoters++
-			}
-		}
-		st.Members = append(st.Members, m)
-	}
-	if i := slices.IndexFunc(st.Members, func(m Member) bool { return m.ID == leader }); i >= 0 {
-		st.Leader = &st.Members[i]
-		st.FailureTolerance = st.HealthyVoters - (voters/2 + 1)
-	}
-	st.Ready = n.ready.Load() && !st.Draining
-	if !st.Ready {
-		st.NotReady = "this node has not caught up with its group yet"
-		if st.Draining {
-			st.NotReady = "this node is stopping"
-		}
-	}
-	return st
-}
-
-func (n *Node) member(s raft.Server) Member {
-	m := Member{ID: string(s.ID), Name: n.nameOf(string(s.ID)), Role: Spare, LastContact: n.contact.ago(string(s.ID))}
-	if s.Suffrage == raft.Voter {
-		m.Role = Voter
-	}
-	if e, ok := n.port.Book().Lookup(m.ID); ok {
-		m.Address = e.Address
-	}
-	if s.ID == n.id {
-		m.Address, m.LastContact, m.Version = n.address(), 0, n.cfg.Version
-	}
-	m.Healthy = m.LastContact >= 0 && m.LastContact <= n.healthyWithin()
-	return m
-}
-
 // nameOf returns a member's label, or its ID while that is not known.
 func (n *Node) nameOf(id string) string {
 	if id == string(n.id) {
@@ -214,19 +144,10 @@ func (n *Node) watchReadiness() {
 	ticker := time.NewTicker(readyEvery)
 	defer ticker.Stop()
 	for {
-		if !n.freshAt().IsZero() {
-			st := n.Status()
-			voters := 0
-			for _, m := range st.Members {
-				if m.Role == Voter {
-					voters++
-				}
-			}
-			if st.HealthyVoters == voters || time.Since(n.started) > readyAnyway {
-				n.ready.Store(true)
-				n.checkTiming()
-				return
-			}
+		if st := n.Status(); n.caughtUp() && (st.Voters > 0 && st.HealthyVoters == st.Voters || time.Since(n.started) > readyAnyway) {
+			n.ready.Store(true)
+			n.checkTiming()
+			return
 		}
 		select {
 		case <-n.ctx.Done():

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/hashicorp/raft"
 )
 
 // TestStormKeepsEveryPromise runs clients through all sidecars while links are cut, delayed and reset, nodes are
@@ -159,8 +157,8 @@ func (f *weather) fault() string {
 		chief.crash()
 		return "leader's power lost"
 	case 9:
-		if n := chief.up(); n.raft != nil && n.raft.State() == raft.Leader {
-			n.raft.LeadershipTransfer()
+		if n := chief.up(); n.asMember() != nil && n.asMember().leads() {
+			n.asMember().raft.LeadershipTransfer()
 		}
 		return "leadership moved"
 	default:

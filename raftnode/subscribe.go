@@ -84,6 +84,9 @@ func (n *Node) reached(ctx context.Context, id EventID) bool {
 func (s *Subscription) Next(ctx context.Context) (Delivery, error) {
 	for {
 		news := s.node.machine.feed.news.wait()
+		if s.node.asMember() == nil {
+			return Delivery{}, errAgent // what its replica was is void
+		}
 		if s.fresh {
 			return s.begin(), nil
 		}

@@ -52,6 +52,7 @@ type Member struct {
 	Healthy     bool
 	LastContact time.Duration // negative: never, or not known on this node
 	Version     string
+	Zone        string
 }
 
 // Status is what this node knows of its group without asking anybody.
@@ -66,8 +67,11 @@ type Status struct {
 	CommitIndex      uint64
 	AppliedIndex     uint64 // handed to the state machine
 	StateIndex       uint64 // of the last command in this node's state
+	Voters           int
 	HealthyVoters    int
+	Role             Role   // of this node; empty before it has joined
 	FailureTolerance int    // how many more voters may be lost; negative without a quorum
+	FeatureLevel     uint32 // of the group, as far as this node has applied its log
 	Ready            bool   // joined, caught up; stays true until draining
 	NotReady         string // why not, for people
 	Draining         bool

@@ -25,7 +25,9 @@ const (
 	frameQuery     byte = 2 // an encoded lease.Query; answered by frameAnswer once confirmed
 	frameWatch     byte = 3 // an interest; answered by frameWoken when something has happened beyond it
 	frameUnwatch   byte = 4 // payload-less: the call number is the watch's; not answered itself
-	framePing      byte = 5 // answered by framePong: what followers cannot know of themselves
+	framePing      byte = 5 // a ping; answered by framePong: what followers cannot know of themselves
+	frameRemove    byte = 6 // the ID of a member; answered by frameDone when it is removed
+	frameTaken     byte = 7 // the name of a sidecar; answered by frameCount: what was taken through it and is held or waited for
 	frameResult    byte = 11
 	frameAnswer    byte = 12
 	frameWoken     byte = 13
@@ -35,6 +37,8 @@ const (
 	frameFull      byte = 17 // nothing happened: overloaded
 	frameNotLeader byte = 18 // nothing happened: ask another
 	frameNoQuorum  byte = 19 // nothing happened: no majority answered
+	frameDone      byte = 21
+	frameCount     byte = 22 // an unsigned number
 	frameTooLarge  byte = 20 // it was done or answered, but the answer exceeds maxFrame
 )
 

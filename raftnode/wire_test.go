@@ -7,11 +7,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sidelock/sidelock/lease"
+	"github.com/sidelock/sidelock/raftnode/peer"
 )
 
 func TestFramesArriveWholeAndInOrder(t *testing.T) {
@@ -150,21 +152,32 @@ func TestCallsOfABrokenLinkAreUnknown(t *testing.T) {
 }
 
 func TestPongOfGarbageIsIgnored(t *testing.T) {
-	good := binary.AppendUvarint(nil, 42)
-	good = binary.AppendVarint(good, int64(time.Minute))
-	good = append(binary.AppendUvarint(good, 2), "n1"...)
-	good = binary.AppendVarint(good, int64(time.Second))
-	applied, age, members, ok := decodePong(good)
-	if !ok || applied != 42 || age != time.Minute || members["n1"] != time.Second {
-		t.Errorf("%d %v %v", applied, members, ok)
+	want := pong{applied: 42, followed: time.Minute, roster: []byte("{}"), nodes: []nodeNews{
+		{id: "n1", ago: time.Second, life: peer.Sighting{Instance: "i", Boot: 3, Term: 4, Committed: 5}}, {id: "n2", ago: -1}}}
+	good := want.encode()
+	if got, ok := decodePong(good); !ok || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v %v", got, ok)
 	}
-	for cut := range len(good) {
-		if _, _, m, ok := decodePong(good[:cut]); ok && len(m) > 0 {
-			t.Errorf("cut to %d bytes it says %v", cut, m)
+	for cut := range len(good) - len(want.roster) {
+		if got, ok := decodePong(good[:cut]); ok {
+			t.Errorf("cut to %d bytes it says %+v", cut, got)
 		}
 	}
-	if _, _, _, ok := decodePong(append(binary.AppendUvarint(nil, 1), 0, 0xff, 0xff, 0xff, 0xff, 0x0f)); ok {
+	if _, ok := decodePong(append(binary.AppendUvarint(nil, 1), 0, 1, 0xff, 0xff, 0xff, 0xff, 0x0f)); ok {
 		t.Error("a length beyond the end was taken")
+	}
+}
+
+func TestPingOfGarbageIsIgnored(t *testing.T) {
+	want := ping{roster: 1 << 60, leaving: true, last: logEnd{index: 7, term: 3}, term: 4, committed: 6}
+	good := want.encode()
+	if got, ok := decodePing(append(good, "of a later release"...)); !ok || got != want {
+		t.Errorf("%+v %v", got, ok)
+	}
+	for cut := range len(good) {
+		if got, ok := decodePing(good[:cut]); ok {
+			t.Errorf("cut to %d bytes it says %+v", cut, got)
+		}
 	}
 }
 

@@ -291,7 +291,7 @@ func (w *world) transfer() *host {
 	if old == nil {
 		w.t.Fatal("nobody leads")
 	}
-	if err := old.up().raft.LeadershipTransfer().Error(); err != nil {
+	if err := old.up().asMember().raft.LeadershipTransfer().Error(); err != nil {
 		w.t.Fatalf("transfer leadership: %v", err)
 	}
 	return w.newLeader(old)
@@ -399,11 +399,12 @@ type noRecorder struct{}
 
 var _ Recorder = noRecorder{}
 
-func (noRecorder) Commit(float64)         {}
-func (noRecorder) Batch(int)              {}
-func (noRecorder) Fsync(float64)          {}
-func (noRecorder) LeaderChange()          {}
-func (noRecorder) GrantWait(float64)      {}
-func (noRecorder) LeaseEnded(string, int) {}
-func (noRecorder) RenewalMargin(float64)  {}
-func (noRecorder) ExpiryLateness(float64) {}
+func (noRecorder) Commit(float64)          {}
+func (noRecorder) Batch(int)               {}
+func (noRecorder) Fsync(float64)           {}
+func (noRecorder) LeaderChange()           {}
+func (noRecorder) MembershipChange(string) {}
+func (noRecorder) GrantWait(float64)       {}
+func (noRecorder) LeaseEnded(string, int)  {}
+func (noRecorder) RenewalMargin(float64)   {}
+func (noRecorder) ExpiryLateness(float64)  {}

@@ -15,7 +15,9 @@ const (
 	campPath   = "/v1/elections/bad-input"
 )
 
-func form(method, path, body string) string     { return request(method, path, body, formHeader) }
+func form(method, path, body string, headers ...string) string {
+	return request(method, path, body, append(headers, formHeader)...)
+}
 func jsonBody(method, path, body string) string { return request(method, path, body, jsonHeader) }
 func get(target string, headers ...string) string {
 	return request("GET", target, "", headers...)

@@ -1,3 +1,3 @@
-// Package apitest holds the table of bad input. It speaks raw bytes over TCP, so it can be held against any server
+// Package apitest holds the tables of bad input, and of who may call what. It speaks raw bytes over TCP, so it can be held against any server
 // that answers the API: the package's own, with a stand-in for the node, or a real group.
 package apitest

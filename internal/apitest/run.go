@@ -27,15 +27,21 @@ type Case struct {
 	Close  bool   // close the sending side after Raw
 }
 
+// Dial opens a connection to a server.
+type Dial func() (net.Conn, error)
+
+// To dials an address (host:port).
+func To(addr string) Dial { return func() (net.Conn, error) { return net.Dial("tcp", addr) } }
+
 // BadInput sends every case of Cases to the server at addr (host:port) and holds the answers against the description.
 func BadInput(t *testing.T, addr string, check *openapicheck.Checker) {
 	for _, c := range Cases() {
-		t.Run(c.Name, func(t *testing.T) { run(t, addr, c, check) })
+		t.Run(c.Name, func(t *testing.T) { run(t, To(addr), c, check) })
 	}
 }
 
-func run(t *testing.T, addr string, c Case, check *openapicheck.Checker) {
-	conn, err := net.Dial("tcp", addr)
+func run(t *testing.T, dial Dial, c Case, check *openapicheck.Checker) {
+	conn, err := dial()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +52,7 @@ func run(t *testing.T, addr string, c Case, check *openapicheck.Checker) {
 	// A server that refuses a large request early may close while we still send; its answer is there all the same.
 	_, sendErr := io.WriteString(conn, c.Raw)
 	if c.Close {
-		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		if err := conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -84,6 +90,14 @@ func hygiene(t *testing.T, resp *http.Response, body []byte) {
 	}
 	if strings.Contains(string(body), Secret) {
 		t.Errorf("a lease ID is repeated in an error: %s", body)
+	}
+	for _, key := range Secrets() {
+		if strings.Contains(string(body), key) {
+			t.Errorf("an API key is repeated in an answer: %s", body)
+		}
+	}
+	if (resp.StatusCode == http.StatusUnauthorized) != (resp.Header.Get("WWW-Authenticate") == `Bearer realm="sidelock"`) {
+		t.Errorf("%d with WWW-Authenticate %q", resp.StatusCode, resp.Header.Get("WWW-Authenticate"))
 	}
 	if resp.Header.Get("Content-Type") == "application/problem+json" && resp.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("an error may be cached")

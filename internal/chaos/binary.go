@@ -7,13 +7,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 )
 
 const program = "github.com/sidelock/sidelock"
 
-// binary is the program under test, built by Main.
-var binary string
+// binary is the program under test, built by Main in built.
+var binary, built string
 
 // Main builds the program, runs the tests of a package and returns the exit code.
 func Main(m *testing.M) int { return Around(m.Run) }
@@ -26,16 +27,39 @@ func Around(run func() int) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "sidelock")
-	ctx, cancel := context.WithTimeout(context.Background(), buildWithin)
-	defer cancel()
-	// Without the race detector: it slows the processes down so much that timing would be the detector's.
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, program).CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build %s: %v\n%s", program, err, out)
+	built = dir
+	if binary, err = build("sidelock"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	go startProcesses()
 	return run()
+}
+
+// build makes the program with further arguments to go build, and returns where it is. Without the race detector: it slows the processes
+// down so much that timing would be the detector's.
+func build(name string, more ...string) (string, error) {
+	path := filepath.Join(built, name)
+	ctx, cancel := context.WithTimeout(context.Background(), buildWithin)
+	defer cancel()
+	args := append(append([]string{"build"}, more...), "-o", path, program)
+	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s %v: %w\n%s", program, more, err, out)
+	}
+	return path, nil
+}
+
+var next = sync.OnceValues(func() (string, error) { return build("sidelock-next", "-tags", "sidelock_next") })
+
+// NextRelease is the program as a release would be that understands one feature level more, and has one operation more. It is built when
+// the first test asks for it.
+func NextRelease(t testing.TB) string {
+	t.Helper()
+	path, err := next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // starts are processes to be started, each answered with how that went.

@@ -55,6 +55,7 @@ type Body struct {
 	Term       uint64
 	Tolerance  int                        `json:"failure_tolerance"`
 	Applied    uint64                     `json:"applied_index"`
+	Level      int                        `json:"feature_level"`
 	RaftLeader *struct{ Name, ID string } `json:"raft_leader"`
 	Members    []struct {
 		Name, ID, Role string

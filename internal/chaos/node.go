@@ -21,6 +21,8 @@ type Node struct {
 	Peer string // host:port
 	Dir  string // of its data
 
+	Program string // what the next Start runs; "" is the program under test
+
 	t    testing.TB
 	args []string
 	log  string // file of all that its processes printed
@@ -46,7 +48,7 @@ func (n *Node) Start(extra ...string) {
 	if n.Running() {
 		n.t.Fatalf("%s is running already", n.Name)
 	}
-	p, err := launch(n.log, append(append([]string{}, n.args...), extra...))
+	p, err := launch(n.program(), n.log, append(append([]string{}, n.args...), extra...))
 	if err != nil {
 		n.t.Fatalf("start %s: %v", n.Name, err)
 	}
@@ -55,13 +57,20 @@ func (n *Node) Start(extra ...string) {
 	n.process, n.paused = p, false
 }
 
-func launch(log string, args []string) (*process, error) {
+func (n *Node) program() string {
+	if n.Program == "" {
+		return binary
+	}
+	return n.Program
+}
+
+func launch(path, log string, args []string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	p := &process{cmd: exec.Command(binary, args...), done: make(chan struct{})}
+	p := &process{cmd: exec.Command(path, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(log)}
 	p.cmd.SysProcAttr = attributes()

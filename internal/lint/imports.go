@@ -17,15 +17,16 @@ type direction struct {
 // directions is the import graph, the whole of it: a package that is not here
 // may not exist.
 var directions = []direction{
-	{".", []string{"cli", "httpapi", "raftnode/...", "metrics", "client", "lease"}},
-	{"cli/...", []string{"cli/...", "httpapi", "raftnode/...", "metrics", "client", "lease"}},
-	{"httpapi/...", []string{"httpapi/...", "raftnode", "lease"}},
-	{"raftnode/...", []string{"raftnode/...", "lease"}},
+	{".", []string{"cli", "httpapi", "raftnode/...", "metrics", "client", "lease", "reload"}},
+	{"cli/...", []string{"cli/...", "httpapi", "raftnode/...", "metrics", "client", "lease", "reload"}},
+	{"httpapi/...", []string{"httpapi/...", "raftnode", "lease", "reload"}},
+	{"raftnode/...", []string{"raftnode/...", "lease", "reload"}},
 	{"lease/...", []string{"lease/..."}},
 	{"metrics", nil},
+	{"reload", nil},
 	{"client/...", []string{"client/..."}},
 	{"bench/...", []string{"bench/...", "client", "internal/..."}},
-	{"internal/...", []string{"internal/...", "cli/...", "httpapi/...", "raftnode/...", "metrics", "client/...", "lease/..."}},
+	{"internal/...", []string{"internal/...", "cli/...", "httpapi/...", "raftnode/...", "metrics", "client/...", "lease/...", "reload"}},
 }
 
 // onlyStd lists the packages that may import nothing from elsewhere but the
@@ -33,6 +34,7 @@ var directions = []direction{
 var onlyStd = []direction{
 	{"lease/...", []string{"github.com/tidwall/btree"}},
 	{"metrics", []string{"github.com/prometheus/client_golang/..."}},
+	{"reload", nil},
 	{"client/...", nil},
 	{"internal/lint", nil},
 }

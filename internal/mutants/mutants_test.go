@@ -18,7 +18,7 @@ type mutant struct {
 	File string // from the module's root
 	Old  string
 	New  string
-	Pkg  string // whose tests must catch it
+	Pkg  string // whose tests must catch it; before it, words for go test: -tags …
 	Run  string // the pattern of the tests that do
 }
 
@@ -82,10 +82,11 @@ func (m *mutant) mustBeCaught(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	if out, err := test("-run=^$", m.Pkg); err != nil {
+	pkg := strings.Fields(m.Pkg)
+	if out, err := test(append([]string{"-run=^$"}, pkg...)...); err != nil {
 		t.Fatalf("the seeded bug does not compile:\n%s", out)
 	}
-	out, err := test("-run="+m.Run, m.Pkg)
+	out, err := test(append([]string{"-run=" + m.Run}, pkg...)...)
 	switch {
 	case err == nil:
 		t.Fatalf("not caught by %s in %s", m.Run, m.Pkg)

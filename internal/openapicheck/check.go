@@ -144,7 +144,9 @@ func matches(have, want []string) bool {
 }
 
 func (c *Checker) checkUndescribed(resp *http.Response, body []byte) error {
-	if resp.StatusCode != http.StatusNotFound && resp.StatusCode != http.StatusMethodNotAllowed && resp.StatusCode != http.StatusForbidden {
+	switch resp.StatusCode {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusUnauthorized:
+	default:
 		return fmt.Errorf("a call that is not described is answered %d, not 404 or 405: %s", resp.StatusCode, body)
 	}
 	if resp.StatusCode == http.StatusMethodNotAllowed && resp.Header.Get("Allow") == "" {

@@ -12,6 +12,7 @@ import (
 type step struct {
 	promise *Promise      // write this promise; the phase is Writing already
 	form    bool          // all on the list have promised it
+	met     *Group        // this group is there already; the phase is Joining
 	waiting string        // else: why not
 	until   time.Duration // and when to look again at the latest, if > 0
 }
@@ -30,8 +31,11 @@ func (f *Former) decide(seen map[string]answer) (step, error) {
 	} else {
 		s, err = f.beforePromise(seen, nodes, faults)
 	}
-	if s.promise != nil {
+	switch {
+	case s.promise != nil:
 		f.status.Phase = Writing
+	case s.met != nil:
+		f.setJoining(*s.met)
 	}
 	f.waiting = s.waiting
 	return s, err
@@ -83,12 +87,18 @@ func (f *Former) afterPromise(nodes map[string]Status) (step, error) {
 		". If one of them is gone for good, move the data directories of all away and start again"}, nil
 }
 
-// beforePromise is the first half: is there a list to promise?
+// beforePromise is the first half: is there a group already, or a list to promise?
 func (f *Former) beforePromise(seen map[string]answer, nodes map[string]Status, faults []string) (step, error) {
 	theirs, s, err := f.bound(nodes)
-	if err != nil || s.waiting != "" {
+	if s.met != nil && f.unasked(seen) {
+		s = step{waiting: fmt.Sprintf("cluster %s at %s is formed; asking the other addresses whether there is another", s.met.ClusterID, s.met.Address)}
+	}
+	if err != nil || s.waiting != "" || s.met != nil {
 		f.stable = ""
 		return s, err
+	}
+	if f.cfg.Existing {
+		return step{waiting: f.outside(nodes, faults)}, nil
 	}
 	if theirs != nil && f.mayFollow(*theirs, nodes) {
 		return step{promise: theirs}, nil
@@ -98,13 +108,16 @@ func (f *Former) beforePromise(seen map[string]answer, nodes map[string]Status, 
 		f.stable = ""
 		return step{waiting: why}, nil
 	}
-	mine := lowest(keys(nodes), f.cfg.ClusterSize, f.cfg.Voters)
+	mine := lowest(nodes, f.cfg.ClusterSize, f.cfg.Voters)
 	if theirs != nil && !theirs.Equal(mine) {
 		f.stable = ""
 		return step{waiting: "another node has promised to found a group of " + list(*theirs) + ", which does not fit this node"}, nil
 	}
 	if wait := f.unchangedFor(view(union, seen)); wait > 0 {
 		return step{waiting: "all candidates agree; waiting for that to last " + f.cfg.StableFor.String(), until: wait}, nil
+	}
+	if f.cfg.Find != nil && f.looked.begun.Before(f.stableAt) {
+		return step{waiting: "all candidates agree; waiting for --join to be looked up once more"}, nil
 	}
 	if !mine.Has(f.cfg.ID) {
 		return step{waiting: fmt.Sprintf("%s are enough for cluster size %d; this node is one more and waits to be taken in", strings.Join(mine.Nodes, ", "), f.cfg.ClusterSize)}, nil
@@ -113,7 +126,7 @@ func (f *Former) beforePromise(seen map[string]answer, nodes map[string]Status, 
 }
 
 // bound looks at those who have promised or joined. It returns the one list that
-// was promised, if any, or why this node has to wait.
+// was promised, if any, or the group that is formed, or why this node has to wait.
 func (f *Former) bound(nodes map[string]Status) (*Promise, step, error) {
 	var first *Status
 	for _, id := range slices.Sorted(maps.Keys(nodes)) {
@@ -121,23 +134,22 @@ func (f *Former) bound(nodes map[string]Status) (*Promise, step, error) {
 		if n.Phase != Promised && n.Phase != Joined {
 			continue
 		}
-		if first != nil && (n.Phase == Joined || first.Phase == Joined) && cluster(n) != cluster(*first) ||
-			first != nil && n.Promise != nil && first.Promise != nil && !n.Promise.Equal(*first.Promise) {
+		if n.Phase == Joined && n.Promise != nil && n.Promise.Has(f.cfg.ID) {
+			return nil, step{}, &ForgottenError{ID: f.cfg.ID, ClusterID: n.ClusterID, Address: n.Address}
+		}
+		if first != nil && cluster(n) != cluster(*first) {
 			return nil, step{waiting: fmt.Sprintf("the join addresses lead to different groups: %s at %s %s, but %s at %s %s; remove the wrong one from --join",
 				first.ID, first.Address, describe(*first), n.ID, n.Address, describe(n))}, nil
 		}
-		if first == nil || n.Phase == Joined {
+		if first == nil || first.Phase != Joined && n.Phase == Joined {
 			first = &n
 		}
 	}
 	switch {
 	case first == nil:
 		return nil, step{}, nil
-	case first.Phase == Joined && (first.Promise != nil && first.Promise.Has(f.cfg.ID)):
-		return nil, step{}, &ForgottenError{ID: f.cfg.ID, ClusterID: first.ClusterID, Address: first.Address}
 	case first.Phase == Joined:
-		f.meet(*first)
-		return nil, step{waiting: fmt.Sprintf("cluster %s at %s is formed without this node; waiting to be taken in", first.ClusterID, first.Address)}, nil
+		return nil, step{met: meet(*first, nodes)}, nil
 	case !first.Promise.Has(f.cfg.ID):
 		return nil, step{waiting: fmt.Sprintf("a group of %s is forming without this node; waiting to be taken in", list(*first.Promise))}, nil
 	}
@@ -150,14 +162,6 @@ func cluster(s Status) string {
 		return s.ClusterID
 	}
 	return s.Promise.ClusterID()
-}
-
-// meet remembers a formed group, and says so once.
-func (f *Former) meet(s Status) {
-	if f.found == nil || f.found.ClusterID != s.ClusterID {
-		f.cfg.Logger.Warn("found a group that this node does not belong to; joining an existing group is done by that group", "cluster_id", s.ClusterID, "address", s.Address)
-	}
-	f.found = &Group{ClusterID: s.ClusterID, Address: s.Address, Members: s.Members}
 }
 
 // mayFollow tells whether this node may promise what another has promised: it is
@@ -185,7 +189,11 @@ func (f *Former) obstacle(union []string, seen map[string]answer, nodes map[stri
 	for _, id := range slices.Sorted(maps.Keys(nodes)) {
 		n := nodes[id]
 		switch {
-		case n.ClusterSize != f.cfg.ClusterSize || n.Voters != f.cfg.Voters:
+		case n.Phase == Joining:
+			faults = append(faults, f.call(id)+": "+describe(n))
+		case n.Incomplete != "":
+			faults = append(faults, f.call(id)+": "+n.Incomplete)
+		case !n.Existing && (n.ClusterSize != f.cfg.ClusterSize || n.Voters != f.cfg.Voters):
 			faults = append(faults, fmt.Sprintf("%s: has --cluster-size %d and %d voters, this node has %d and %d; make them equal", f.call(id), n.ClusterSize, n.Voters, f.cfg.ClusterSize, f.cfg.Voters))
 		case n.Phase == Writing:
 			faults = append(faults, f.call(id)+": is writing a promise")
@@ -196,8 +204,12 @@ func (f *Former) obstacle(union []string, seen map[string]answer, nodes map[stri
 	if len(faults) > 0 {
 		return "not all candidates agree: " + strings.Join(faults, "; ")
 	}
-	if len(nodes) < f.cfg.ClusterSize {
-		return fmt.Sprintf("%d of %d nodes found; add the others to --join", len(nodes), f.cfg.ClusterSize)
+	if n := founders(nodes); n < f.cfg.ClusterSize {
+		why := fmt.Sprintf("%d of %d nodes found; add the others to --join", n, f.cfg.ClusterSize)
+		if others := len(nodes) - n; others > 0 {
+			why += fmt.Sprintf("; %d more wait for a group that exists (--cluster-state existing, or --member never)", others)
+		}
+		return why
 	}
 	return ""
 }
@@ -238,16 +250,11 @@ func view(union []string, seen map[string]answer) string {
 // call names a node for people.
 func (f *Former) call(id string) string {
 	l, ok := f.labels[id]
-	if !ok {
+	switch {
+	case id == f.cfg.ID:
+		return "this node"
+	case !ok:
 		return id
 	}
 	return fmt.Sprintf("%s (%s at %s)", id, l.Name, l.Address)
-}
-
-func keys(nodes map[string]Status) map[string]bool {
-	ids := map[string]bool{}
-	for id := range nodes {
-		ids[id] = true
-	}
-	return ids
 }

@@ -10,12 +10,21 @@ import (
 
 // Form runs the agreement until this node belongs to a group, and returns the
 // group: the same ClusterID and the same IDs and voters on all its nodes. A
-// node that has joined before gets its group at once. A fresh node that meets a
-// formed group keeps waiting (see Found): joining one is that group's decision.
+// node that has joined before gets its group at once. A node that has promised
+// nothing and meets a formed group, the only one that its addresses lead to, gets
+// Result.Met: joining is that group's decision, and the caller's to ask for (see
+// Adopted). If it comes to nothing, Form may be called again.
 // Errors: of the context, of the keeper, *ConflictError, *ForgottenError.
 func (f *Former) Form(ctx context.Context) (Result, error) {
 	if r, ok := f.joined(); ok {
 		return r, nil
+	}
+	f.lookAgain()
+	if f.cfg.Find != nil {
+		looking, stop := context.WithCancel(ctx)
+		var scout sync.WaitGroup
+		scout.Go(func() { f.scout(looking) })
+		defer func() { stop(); scout.Wait() }()
 	}
 	changed, last := time.Now(), ""
 	for {
@@ -40,6 +49,8 @@ func (f *Former) Form(ctx context.Context) (Result, error) {
 			continue // others wait for it
 		case step.form:
 			return f.join()
+		case step.met != nil:
+			return Result{Met: step.met}, nil
 		}
 		if step.waiting != last {
 			last, changed = step.waiting, time.Now()
@@ -80,7 +91,8 @@ func (f *Former) joined() (Result, bool) {
 }
 
 // pause waits for the next round: Poll, more after a long time without change,
-// less if until (when a promise becomes possible) comes earlier.
+// less if until (when a promise becomes possible) or the answer of a lookup comes
+// earlier.
 func (f *Former) pause(ctx context.Context, unchanged, until time.Duration) {
 	d := f.cfg.Poll
 	if unchanged > PatientAfter {
@@ -93,6 +105,7 @@ func (f *Former) pause(ctx context.Context, unchanged, until time.Duration) {
 	defer t.Stop()
 	select {
 	case <-t.C:
+	case <-f.news:
 	case <-ctx.Done():
 	}
 }

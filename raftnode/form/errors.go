@@ -35,7 +35,7 @@ var _ error = (*ForgottenError)(nil)
 // Error tells what happened and the way out.
 func (e *ForgottenError) Error() string {
 	return fmt.Sprintf("cluster %s (seen at %s) lists this node, %s, as a founding member, but its data directory has forgotten the promise: a part of it was lost. "+
-		"Way out: stop this node, move its data directory away and start again; it is a new node then, which waits until the group takes it in (this version's groups do not)", e.ClusterID, e.Address, e.ID)
+		"Way out: stop this node, move its data directory away and start again; it is a new node then, which the group takes in", e.ClusterID, e.Address, e.ID)
 }
 
 // ForeignError says that two nodes belong to different clusters.
@@ -69,6 +69,8 @@ func describe(s Status) string {
 	switch {
 	case s.Phase == Joined:
 		return "belongs to cluster " + s.ClusterID
+	case s.Phase == Joining:
+		return "asks cluster " + s.ClusterID + " to take it in"
 	case s.Promise != nil:
 		return "promised to found a group of " + list(*s.Promise)
 	}

@@ -3,6 +3,7 @@ package form
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,7 +18,7 @@ func three(w *world) {
 	}
 }
 
-func within(t *testing.T, f func(*testing.T, *world)) {
+func inWorld(t *testing.T, f func(*testing.T, *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
@@ -36,7 +37,7 @@ func startAll(t *testing.T, w *world) {
 }
 
 func TestThreeNodesFormOneGroupInStablePlusThreeTenths(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		three(w)
 		for _, n := range w.nodes {
 			n.cfg.Poll = 0
@@ -65,7 +66,7 @@ func TestThreeNodesFormOneGroupInStablePlusThreeTenths(t *testing.T) {
 // TestNobodyPromisesWhileACandidateIsMissing is the heart of it: two of three
 // must not go ahead, however long it takes.
 func TestNobodyPromisesWhileACandidateIsMissing(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		join := []string{addrOf(0), addrOf(1), addrOf(2)}
 		for _, id := range []string{"n_a", "n_b", "n_c"} {
 			w.add(id, 2, 2, join...)
@@ -87,7 +88,7 @@ func TestNobodyPromisesWhileACandidateIsMissing(t *testing.T) {
 }
 
 func TestAnInterruptionBeginsTheWaitAnew(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		three(w)
 		startAll(t, w)
 		for range 10 {
@@ -116,7 +117,7 @@ func TestAnInterruptionBeginsTheWaitAnew(t *testing.T) {
 // TestRestartBetweenPromiseAndJoin kills every node once it has promised, and
 // starts it again a little later.
 func TestRestartBetweenPromiseAndJoin(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		three(w)
 		w.hang = 100 * time.Millisecond
 		startAll(t, w)
@@ -142,8 +143,8 @@ func TestRestartBetweenPromiseAndJoin(t *testing.T) {
 	})
 }
 
-func TestNodesBeyondTheSizeWaitOutside(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+func TestNodesBeyondTheSizeMeetTheGroup(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
 		join := []string{addrOf(0), addrOf(1), addrOf(2), addrOf(3)}
 		for _, id := range []string{"n_d", "n_b", "n_c", "n_a"} {
 			w.add(id, 3, 3, join...)
@@ -152,14 +153,15 @@ func TestNodesBeyondTheSizeWaitOutside(t *testing.T) {
 		if !w.settle(3, 10*time.Second) {
 			t.Fatal(w.nodes[1].why())
 		}
-		time.Sleep(10 * time.Second)
+		time.Sleep(time.Second)
 		out := w.nodes[0]
 		if _, ok := out.formed(); ok || len(out.made()) != 0 {
 			t.Fatal("a fourth node is in a group of three")
 		}
 		r, _ := w.nodes[1].formed()
-		if g, ok := out.running().Found(); !ok || g.ClusterID != r.ClusterID || len(g.Members) != 3 || !strings.Contains(out.why(), r.ClusterID) {
-			t.Errorf("found %+v; waiting: %s", g, out.why())
+		g := out.met()
+		if g == nil || g.ClusterID != r.ClusterID || len(g.Members) != 3 || !slices.Contains(g.Addresses, g.Address) || slices.Contains(g.Addresses, out.addr) {
+			t.Errorf("met %+v; waiting: %s", g, out.why())
 		}
 	})
 }
@@ -167,7 +169,7 @@ func TestNodesBeyondTheSizeWaitOutside(t *testing.T) {
 // TestOutsiderArrivingBetweenTwoPromisesBlocksNobody: it has the lowest ID, so
 // whoever has not promised yet would compute another list.
 func TestOutsiderArrivingBetweenTwoPromisesBlocksNobody(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		three(w)
 		late := w.add("n_0", 3, 2, addrOf(0), addrOf(1), addrOf(2))
 		w.nodes[0].start(t)
@@ -191,7 +193,7 @@ func TestOutsiderArrivingBetweenTwoPromisesBlocksNobody(t *testing.T) {
 
 func TestDifferentSettingsAreNamedAndFormNothing(t *testing.T) {
 	for _, change := range []func(*Config){func(c *Config) { c.ClusterSize = 2 }, func(c *Config) { c.Voters = 3 }} {
-		within(t, func(t *testing.T, w *world) {
+		inWorld(t, func(t *testing.T, w *world) {
 			three(w)
 			change(&w.nodes[1].cfg)
 			startAll(t, w)
@@ -209,7 +211,7 @@ func TestDifferentSettingsAreNamedAndFormNothing(t *testing.T) {
 }
 
 func TestTwoAddressesOfOneNodeCountOnce(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		w.add("n_a", 2, 2, addrOf(0), "alias:1")
 		w.add("n_b", 2, 2, addrOf(0))
 		w.alias["alias:1"] = w.nodes[0]
@@ -226,7 +228,7 @@ func TestTwoAddressesOfOneNodeCountOnce(t *testing.T) {
 }
 
 func TestChainOfJoinAddressesLeadsToOneGroup(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		w.add("n_c", 4, 3)
 		w.add("n_b", 4, 3, addrOf(0))
 		w.add("n_d", 4, 3, addrOf(1))
@@ -242,7 +244,7 @@ func TestChainOfJoinAddressesLeadsToOneGroup(t *testing.T) {
 }
 
 func TestForgottenAddressStopsBlocking(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		three(w)
 		w.nodes[2].cfg.Address = "10.0.0.77:1" // a mistake, told to everybody
 		startAll(t, w)
@@ -257,7 +259,7 @@ func TestForgottenAddressStopsBlocking(t *testing.T) {
 }
 
 func TestTwoPromisesAreAnErrorThatNamesBoth(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		three(w)
 		w.nodes[0].promises = []Promise{{Nodes: []string{"n_b", "n_c"}, Voters: 2}}
 		w.nodes[2].promises = []Promise{{Nodes: []string{"n_a", "n_x"}, Voters: 2}}
@@ -274,7 +276,7 @@ func TestTwoPromisesAreAnErrorThatNamesBoth(t *testing.T) {
 }
 
 func TestPromiseMeetsAnotherGroup(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		other := w.add("n_a", 1, 1)
 		other.start(t)
 		if !w.settle(1, 10*time.Second) {
@@ -294,7 +296,7 @@ func TestPromiseMeetsAnotherGroup(t *testing.T) {
 }
 
 func TestLostPromiseIsAnError(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		three(w)
 		startAll(t, w)
 		if !w.settle(3, 10*time.Second) {
@@ -315,7 +317,7 @@ func TestLostPromiseIsAnError(t *testing.T) {
 }
 
 func TestCopiedDirectoryIsNamed(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		three(w)
 		w.nodes[2].cfg.ID = w.nodes[1].cfg.ID
 		startAll(t, w)
@@ -329,7 +331,7 @@ func TestCopiedDirectoryIsNamed(t *testing.T) {
 }
 
 func TestJoinedNodeNeedsNobody(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		three(w)
 		startAll(t, w)
 		if !w.settle(3, 10*time.Second) {
@@ -367,7 +369,7 @@ func TestBadStatusIsRefused(t *testing.T) {
 	}
 	p := Promise{Nodes: []string{"n_a"}, Voters: 1}
 	for what, change := range map[string]func(*Status){
-		"protocol":      func(s *Status) { s.Protocol = 2 },
+		"protocol":      func(s *Status) { s.Protocol = 1 },
 		"no ID":         func(s *Status) { s.ID = "" },
 		"no address":    func(s *Status) { s.Address = "" },
 		"union":         func(s *Status) { s.Union = make([]string, MaxUnion+1) },
@@ -380,7 +382,13 @@ func TestBadStatusIsRefused(t *testing.T) {
 			q := Promise{Nodes: []string{"b", "a"}, Voters: 1}
 			s.Phase, s.Promise, s.Digest = Promised, &q, q.Digest()
 		},
-		"no cluster": func(s *Status) { s.Phase = Joined },
+		"no cluster":      func(s *Status) { s.Phase = Joined },
+		"joining nothing": func(s *Status) { s.Phase = Joining },
+		"joining, bound": func(s *Status) {
+			s.Phase, s.ClusterID, s.Promise, s.Digest = Joining, p.ClusterID(), &p, p.Digest()
+		},
+		"fresh cluster": func(s *Status) { s.ClusterID = "x" },
+		"long why":      func(s *Status) { s.Incomplete = strings.Repeat("x", MaxText+1) },
 	} {
 		s := good
 		change(&s)

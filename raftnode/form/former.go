@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +21,7 @@ type Prober interface {
 type Keeper interface {
 	// Load returns the promise made (nil: none) and the cluster joined (empty: none).
 	Load() (*Promise, string, error)
-	// SavePromise writes a promise. It is called once in the life of a directory.
+	// SavePromise writes a promise. It is called at most once in the life of a directory.
 	// members are the nodes of the list and where they are: to be kept as well as
 	// possible and given back as Config.Known.
 	SavePromise(p Promise, members map[string]Label) error
@@ -42,6 +41,13 @@ type Config struct {
 	Known       []string // where members were last seen; asked only by a node that has promised
 	ClusterSize int      // 1 to MaxSize
 	Voters      int      // at least 1; more than ClusterSize means all
+	Existing    bool     // be no founder: never promise, and wait for a group that is there
+
+	// Find looks further addresses up, host:port each, beside Join; nil: there are none. A fault says that they may not be
+	// all. It is asked anew every FindEvery while Form runs, by one goroutine, must end soon after its context, and be
+	// bounded in time.
+	Find      func(context.Context) (addresses []string, faults []error)
+	FindEvery time.Duration
 
 	StableFor    time.Duration
 	Poll         time.Duration
@@ -77,6 +83,7 @@ func (c *Config) check() error {
 	setDefault(&c.Poll, DefaultPoll)
 	setDefault(&c.ProbeTimeout, DefaultProbeTimeout)
 	setDefault(&c.ForgetAfter, DefaultForgetAfter)
+	setDefault(&c.FindEvery, min(DefaultFindEvery, c.StableFor/2)) // one at least while nothing changes
 	c.Voters = min(c.Voters, c.ClusterSize)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -90,24 +97,25 @@ func setDefault(d *time.Duration, to time.Duration) {
 	}
 }
 
-// Former is one node in the agreement. Form is called once; all other methods
-// are safe at any time, from any goroutine.
+// Former is one node in the agreement. Form is called by one goroutine; all other
+// methods are safe at any time, from any goroutine.
 type Former struct {
 	cfg    Config
 	keeper Keeper
 	prober Prober
-	own    []string // own candidates, ascending
+	news   chan struct{} // has a value when a lookup was answered
 
 	logged   string    // by Form's goroutine alone
 	loggedAt time.Time // likewise
 
 	mu       sync.Mutex
-	status   Status               // without Candidates and Union, which are derived
-	heard    map[string]time.Time // addresses of nodes that spoke to us, and when last
-	learned  map[string]time.Time // candidates of others, and when last mentioned
-	labels   map[string]Label     // by node ID, as last heard
+	status   Status           // without what is derived: Candidates, Union, Incomplete
+	own      []string         // own candidates that are never forgotten, ascending
+	sighted  sightings        // the other addresses
+	overflow time.Time        // when one was last left out for want of room
+	looked   lookup           // what Find answered last
+	labels   map[string]Label // by node ID, as last heard
 	waiting  string
-	found    *Group
 	stable   string    // what must stay unchanged, as last seen; empty: conditions not met
 	stableAt time.Time // since when
 }
@@ -115,8 +123,9 @@ type Former struct {
 // Group is a formed group that this node met but does not belong to.
 type Group struct {
 	ClusterID string
-	Address   string           // where it was met
-	Members   map[string]Label // by node ID
+	Address   string           // of one that belongs to it
+	Addresses []string         // of all that do and were met, in order
+	Members   map[string]Label // by node ID, as one of them said
 }
 
 // New prepares a node; what it decided before comes from the keeper.
@@ -139,11 +148,11 @@ func New(cfg Config, keeper Keeper, prober Prober) (*Former, error) {
 	slices.Sort(own)
 	own = slices.Compact(own)
 	f := &Former{
-		cfg: cfg, keeper: keeper, prober: prober, own: own,
-		heard: map[string]time.Time{}, learned: map[string]time.Time{}, labels: map[string]Label{cfg.ID: {Name: cfg.Name, Address: cfg.Address}},
+		cfg: cfg, keeper: keeper, prober: prober, own: own, news: make(chan struct{}, 1),
+		sighted: sightings{}, labels: map[string]Label{cfg.ID: {Name: cfg.Name, Address: cfg.Address}},
 		status: Status{
 			Protocol: Protocol, ID: cfg.ID, Instance: rand.Text(), Name: cfg.Name, Address: cfg.Address,
-			ClusterSize: cfg.ClusterSize, Voters: cfg.Voters, Phase: Fresh,
+			ClusterSize: cfg.ClusterSize, Voters: cfg.Voters, Existing: cfg.Existing, Phase: Fresh,
 		},
 	}
 	if promise != nil {
@@ -188,21 +197,21 @@ func (f *Former) Waiting() string {
 	return f.waiting
 }
 
-// Found returns the formed group that this node met without belonging to it.
-func (f *Former) Found() (Group, bool) {
+// Adopted tells that the group which Form met has taken this node in, so that the node says so to whoever asks. The caller
+// has written it down: after a restart Keeper.Load is to give that cluster.
+func (f *Former) Adopted(cluster string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.found == nil {
-		return Group{}, false
-	}
-	return *f.found, true
+	f.setJoined(cluster)
+	f.waiting = ""
 }
 
 // snapshot is called with mu held. What it returns shares nothing that changes.
 func (f *Former) snapshot() Status {
 	s := f.status
-	s.Candidates = f.merge(f.heard)
+	s.Candidates = f.candidates()
 	s.Union = f.union()
+	s.Incomplete = f.incomplete()
 	if s.Phase == Joined {
 		s.Members = f.members()
 	}
@@ -218,49 +227,22 @@ func (f *Former) members() map[string]Label {
 	return m
 }
 
-// union returns all candidates in order. Called with mu held.
-func (f *Former) union() []string { return f.merge(f.heard, f.learned) }
-
-// merge returns our own addresses and those of the sets, in order, and forgets
-// those that were not renewed for long. Called with mu held.
-func (f *Former) merge(sets ...map[string]time.Time) []string {
-	all := map[string]bool{}
-	for _, a := range f.own {
-		all[a] = true
-	}
-	now := time.Now()
-	for _, set := range sets {
-		for a, at := range set {
-			if now.Sub(at) > f.cfg.ForgetAfter {
-				delete(set, a)
-				continue
-			}
-			all[a] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(all))
-}
-
 // learn takes up the candidates and labels of a checked status. After a promise
 // only the nodes on its list matter, wherever they are now: a stranger's join
 // addresses must not lead founders into other people's groups. Called with mu held.
 func (f *Former) learn(s Status) {
 	f.relabel(s.ID, Label{Name: s.Name, Address: s.Address})
-	if f.status.Phase == Joined || f.status.Promise != nil && !f.status.Promise.Has(s.ID) {
+	if f.status.Phase == Joining || f.status.Phase == Joined || f.status.Promise != nil && !f.status.Promise.Has(s.ID) {
 		return
 	}
 	if s.ID != f.cfg.ID {
-		f.renew(f.heard, s.Address)
+		f.renew(s.Address, heard)
+	}
+	if s.Phase == Joined {
+		return // a group leads to nobody but itself; and once discovery no longer leads to it, it is forgotten
 	}
 	for _, a := range s.Candidates {
-		f.renew(f.learned, a)
-	}
-}
-
-// renew notes that an address was mentioned now. Called with mu held.
-func (f *Former) renew(set map[string]time.Time, addr string) {
-	if _, known := set[addr]; addr != "" && (known || len(f.own)+len(f.heard)+len(f.learned) < MaxUnion) {
-		set[addr] = time.Now()
+		f.renew(a, learned)
 	}
 }
 

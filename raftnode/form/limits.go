@@ -3,7 +3,8 @@ package form
 import "time"
 
 const (
-	// MaxUnion bounds the candidate addresses of a forming group.
+	// MaxUnion bounds the candidate addresses of a forming group. A node that hears
+	// of more says so, and none is formed.
 	MaxUnion = 256
 	// MaxSize bounds the cluster size; voters are far fewer.
 	MaxSize = 64
@@ -22,10 +23,13 @@ const (
 	PatientAfter = 10 * time.Second
 	// DefaultProbeTimeout bounds one probe.
 	DefaultProbeTimeout = time.Second
+	// DefaultFindEvery is the pause between two lookups of addresses.
+	DefaultFindEvery = time.Second
 	// DefaultForgetAfter is how long an address that nobody mentions any more
-	// stays among the candidates, and as long again in the unions of others.
-	// Without it a node that was once seen at a wrong address would keep a group
-	// from forming until all restart.
+	// stays among the candidates, and as long again in the unions of others: what
+	// is missing in one answer of discovery may be back in the next. But without
+	// it a node that was once seen at a wrong address would keep a group from
+	// forming until all restart.
 	DefaultForgetAfter = 15 * time.Second
 
 	// LogEvery bounds how often a changed reason for waiting is logged.

@@ -65,10 +65,11 @@ type Member struct {
 	Voter   bool
 }
 
-// Result is a group that this node belongs to.
+// Result is a group that this node belongs to, or one that it met.
 type Result struct {
 	ClusterID string
 	Members   []Member // the founding list in order of ID; nil for a node that joined later
+	Met       *Group   // a group that is there, which has to take this node in; nothing else is set then, and nothing was written
 }
 
 // label copies what is known of the nodes on the list.
@@ -95,9 +96,14 @@ func Alone(id, name, address string) (Promise, Result) {
 	return p, p.result(map[string]Label{id: {Name: name, Address: address}})
 }
 
-// lowest returns the list that a set of nodes leads to.
-func lowest(ids map[string]bool, size, voters int) Promise {
-	list := slices.Sorted(maps.Keys(ids))
-	list = list[:min(size, len(list))]
+// lowest returns the list that a set of nodes leads to. Who waits for an
+// existing group is not on it.
+func lowest(nodes map[string]Status, size, voters int) Promise {
+	var list []string
+	for _, id := range slices.Sorted(maps.Keys(nodes)) {
+		if !nodes[id].Existing && len(list) < size {
+			list = append(list, id)
+		}
+	}
 	return Promise{Nodes: list, Voters: min(voters, size)}
 }

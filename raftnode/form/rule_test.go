@@ -35,7 +35,7 @@ func (p *paper) SavePromise(q Promise, _ map[string]Label) error {
 func (p *paper) SaveJoined(Result) error { return nil }
 
 func peer(id string, union ...string) Status {
-	return Status{Protocol: Protocol, ID: id, Instance: id, Address: id + ":1", ClusterSize: 3, Voters: 3, Phase: Fresh, Candidates: []string{id + ":1"}, Union: union}
+	return Status{Protocol: Protocol, ID: id, Instance: id, Name: id, Address: id + ":1", ClusterSize: 3, Voters: 3, Phase: Fresh, Candidates: []string{id + ":1"}, Union: union}
 }
 
 func promised(s Status, nodes ...string) Status {
@@ -54,7 +54,11 @@ func TestOneRuleBrokenAndNobodyPromises(t *testing.T) {
 	bigger := c
 	bigger.ClusterSize = 4
 	older := c
-	older.Protocol = 2
+	older.Protocol = 1
+	existing, partial, joining := c, c, c
+	existing.Existing = true
+	partial.Incomplete = "cannot look --join up: no such host"
+	joining.Phase, joining.ClusterID = Joining, "another"
 	for what, tc := range map[string]struct {
 		net   canned
 		why   string
@@ -66,7 +70,10 @@ func TestOneRuleBrokenAndNobodyPromises(t *testing.T) {
 		"other union":           {net: canned{"b:1": b, "c:1": peer("c", append(all, "d:1")...)}, why: "with d:1"},
 		"writing":               {net: canned{"b:1": b, "c:1": writing}, why: "is writing"},
 		"other size":            {net: canned{"b:1": b, "c:1": bigger}, why: "--cluster-size"},
-		"other protocol":        {net: canned{"b:1": b, "c:1": older}, why: "version 2"},
+		"other protocol":        {net: canned{"b:1": b, "c:1": older}, why: "version 1"},
+		"one waits for a group": {net: canned{"b:1": b, "c:1": existing}, why: "2 of 3 nodes found; add the others to --join; 1 more wait"},
+		"one knows not all":     {net: canned{"b:1": b, "c:1": partial}, why: "c (c at c:1): cannot look --join up: no such host"},
+		"one has met a group":   {net: canned{"b:1": b, "c:1": joining}, why: "asks cluster another"},
 		"too few":               {net: canned{"b:1": b, "c:1": b}, why: "2 of 3"},
 		"copied":                {net: canned{"b:1": b, "c:1": peer("a", all...)}, why: "copied"},
 		"promised another list": {net: canned{"b:1": promised(b, "a", "b", "z"), "c:1": c}, why: "does not fit"},
@@ -97,7 +104,7 @@ func TestOneRuleBrokenAndNobodyPromises(t *testing.T) {
 // TestNodeThatIsWritingIsNotTakenForFresh: of two nodes one has decided,
 // and its disk hangs; two others with lower IDs come and must not found a group of their own.
 func TestNodeThatIsWritingIsNotTakenForFresh(t *testing.T) {
-	within(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		for i, id := range []string{"n_c", "n_d", "n_a", "n_b"} {
 			n := w.add(id, 2, 2, addrOf(0), addrOf(1))
 			if i < 2 {

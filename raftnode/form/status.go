@@ -6,18 +6,22 @@ import (
 )
 
 // Protocol is the version of the forming agreement; nodes of different versions
-// do not form a group together.
-const Protocol = 1
+// do not form a group together. Version 2: a node may be no founder, or know that
+// it does not know all candidates.
+const Protocol = 2
 
 // Phase is how far a node has come.
 type Phase string
 
-// The phases in their order. Writing is short: a promise is on its way to the
-// disk, and the node counts as neither fresh nor promised.
+// The phases: a founder goes from fresh by writing and promised to joined, another
+// one by joining. Writing is short: a promise is on its way to the disk, and the
+// node counts as neither fresh nor promised. Joining: the node has met a group and
+// asks to be taken in.
 const (
 	Fresh    Phase = "fresh"
 	Writing  Phase = "writing"
 	Promised Phase = "promised"
+	Joining  Phase = "joining"
 	Joined   Phase = "joined"
 )
 
@@ -36,24 +40,27 @@ type Status struct {
 	Address     string           `json:"address"` // advertised, host:port
 	ClusterSize int              `json:"cluster_size"`
 	Voters      int              `json:"voters"`
+	Existing    bool             `json:"existing,omitempty"` // it is no founder, and waits for a group that is there
 	Phase       Phase            `json:"phase"`
-	Candidates  []string         `json:"candidates"` // what it knows at first hand: --join, own address, addresses of nodes that spoke to it; ascending
-	Union       []string         `json:"union"`      // these and the candidates of those it heard from; ascending
+	Candidates  []string         `json:"candidates"`           // what it knows at first hand: --join, own address, addresses of nodes that spoke to it; ascending
+	Union       []string         `json:"union"`                // these and the candidates of those it heard from; ascending
+	Incomplete  string           `json:"incomplete,omitempty"` // why Candidates may lack some; empty: they are all that it can know
 	Promise     *Promise         `json:"promise,omitempty"`
 	Digest      string           `json:"digest,omitempty"`     // of Promise
-	ClusterID   string           `json:"cluster_id,omitempty"` // when joined
+	ClusterID   string           `json:"cluster_id,omitempty"` // when joining or joined
 	Members     map[string]Label `json:"members,omitempty"`    // by node ID, when joined
 }
 
-// Check tells why a status from outside must not be used.
+// Check tells why a status from outside must not be used. A formed group is known
+// whatever version its nodes speak.
 func (s Status) Check() error {
-	if s.Protocol != Protocol {
+	if s.Protocol != Protocol && s.Phase != Joined {
 		return fmt.Errorf("speaks version %d of the forming protocol, this node version %d; run the same sidelock version on all nodes until the group is formed", s.Protocol, Protocol)
 	}
 	if len(s.Candidates) > MaxUnion || len(s.Union) > MaxUnion || len(s.Members) > MaxMembers {
 		return fmt.Errorf("reports %d candidates, a union of %d, %d members: too many", len(s.Candidates), len(s.Union), len(s.Members))
 	}
-	texts := slices.Concat([]string{s.Instance, s.Name, s.Digest, s.ClusterID, string(s.Phase)}, s.Candidates, s.Union)
+	texts := slices.Concat([]string{s.Instance, s.Name, s.Digest, s.ClusterID, s.Incomplete, string(s.Phase)}, s.Candidates, s.Union)
 	for id, l := range s.Members {
 		texts = append(texts, id, l.Name, l.Address)
 	}
@@ -77,6 +84,10 @@ func (s Status) checkPhase() error {
 	case Promised:
 		if s.Promise == nil || s.ClusterID != "" {
 			return fmt.Errorf("says %s, without a promise or with a cluster", s.Phase)
+		}
+	case Joining:
+		if s.Promise != nil || s.ClusterID == "" {
+			return fmt.Errorf("says %s, with a promise or without a cluster", s.Phase)
 		}
 	case Joined:
 		if s.ClusterID == "" {

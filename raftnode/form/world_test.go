@@ -138,10 +138,20 @@ func (n *node) made() []Promise {
 func (n *node) formed() (Result, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.result == nil {
+	if n.result == nil || n.result.Met != nil {
 		return Result{}, false
 	}
 	return *n.result, true
+}
+
+// met returns the group that asks for nothing but to be asked.
+func (n *node) met() *Group {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.result == nil {
+		return nil
+	}
+	return n.result.Met
 }
 
 func (n *node) failure() error {
@@ -272,14 +282,21 @@ func (w *world) end() {
 
 // settle waits until count nodes have formed, at most d.
 func (w *world) settle(count int, d time.Duration) bool {
-	for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+	return within(d, func() bool {
 		formed := 0
 		for _, n := range w.nodes {
 			if _, ok := n.formed(); ok {
 				formed++
 			}
 		}
-		if formed >= count {
+		return formed >= count
+	})
+}
+
+// within waits until something is so, at most d.
+func within(d time.Duration, so func() bool) bool {
+	for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+		if so() {
 			return true
 		}
 	}
@@ -306,6 +323,10 @@ func (w *world) oneGroup() error {
 		r := n.result
 		n.mu.Unlock()
 		if r == nil {
+			continue
+		}
+		if r.Met != nil {
+			ids[r.Met.ClusterID] += 0
 			continue
 		}
 		if first == nil {

@@ -87,6 +87,11 @@ func (p *Port) greet(ctx context.Context, c net.Conn, k Kind, addr, target strin
 	if err := p.cfg.Security.Vouches(conn, a.Hello); err != nil {
 		return nil, Hello{}, &HelloError{Address: addr, Code: CodeCertificate, Message: err.Error(), Peer: a.Hello}
 	}
+	if k != KindProbe {
+		if code, message := p.lives.judge(a.Hello); code != "" {
+			return nil, Hello{}, &HelloError{Address: addr, Code: code, Message: message, Peer: a.Hello, Ours: true}
+		}
+	}
 	p.learn(own, a.Hello)
 	if !stop() {
 		return nil, Hello{}, ctx.Err()

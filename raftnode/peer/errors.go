@@ -41,10 +41,14 @@ type HelloError struct {
 	Code    Code
 	Message string // cause and remedy, for people
 	Peer    Hello  // the responder; may be empty if it could not read the hello
+	Ours    bool   // it is this node that refused, by what the responder said
 }
 
 // Error implements error.
 func (e *HelloError) Error() string {
+	if e.Ours {
+		return fmt.Sprintf("peer %s is refused: %s (%s)", e.Address, e.Message, e.Code)
+	}
 	return fmt.Sprintf("peer %s refused: %s (%s)", e.Address, e.Message, e.Code)
 }
 

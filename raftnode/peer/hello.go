@@ -90,6 +90,11 @@ const (
 	CodeSameIdentity   Code = "same_identity"
 	CodeNotServed      Code = "not_served"
 	CodeCertificate    Code = "certificate"
+	CodeTwin           Code = "twin"          // two processes of one identity
+	CodeSuperseded     Code = "superseded"    // the identity has been started again since
+	CodeRolledBack     Code = "rolled_back"   // the disk has forgotten something
+	CodeNameInUse      Code = "name_in_use"   // another live node has the name
+	CodeFeatures       Code = "feature_level" // the release is too old for the group
 )
 
 // answer is the responder's reply to a hello.
@@ -103,6 +108,9 @@ type answer struct {
 // refusal says why the hello of a caller is not accepted by the node own; ""
 // if it is.
 func refusal(own Identity, h Hello) (Code, string) {
+	if h.MinVersion == 0 {
+		h.MinVersion = h.Version // it does not say: it speaks this one
+	}
 	switch {
 	case h.Version < MinProtocol || h.MinVersion > ProtocolVersion:
 		return CodeVersion, fmt.Sprintf("the caller (release %q) speaks peer protocols %d to %d, node %s (release %q) speaks %d to %d: upgrade the older one, one release at a time",

@@ -22,6 +22,8 @@ const (
 	// lingerTimeout is how long what follows a bad hello is read, so that the
 	// other side gets to see the answer.
 	lingerTimeout = 200 * time.Millisecond
+	// lingerBytes is how much of it: a chain of certificates and a hello.
+	lingerBytes = 64 << 10
 	// acceptPause is the pause after a failed Accept (file descriptors gone).
 	acceptPause = 50 * time.Millisecond
 )

@@ -22,7 +22,10 @@ type Config struct {
 	// OnDialError is called after each failed Port.Dial, so that the owner can
 	// look for the node again. Must not block; may be nil.
 	OnDialError func(nodeID string, err error)
-	Security    Security // nil: Plain
+	// Admit tells why a node of our own cluster may not send its callers' requests here; "" if it may. Called for each
+	// connection of KindForward; must not block; may be nil.
+	Admit    func(Hello) (Code, string)
+	Security Security // nil: Plain
 
 	MaxConns         int // 0: DefaultMaxConns
 	MaxPendingHellos int // 0: DefaultMaxPendingHellos
@@ -42,6 +45,7 @@ type Port struct {
 	pending  int // accepted, hello not finished
 	closed   bool
 	done     chan struct{}
+	lives    *lives
 }
 
 // Listen opens the port. It answers hellos from now on; connections of a kind
@@ -74,7 +78,7 @@ func Listen(cfg Config) (*Port, error) {
 		return nil, err
 	}
 	p := &Port{cfg: cfg, ln: ln, handlers: make(map[Kind]func(net.Conn, Hello)),
-		conns: make(map[net.Conn]struct{}), secured: make(map[net.Conn]net.Conn), done: make(chan struct{})}
+		conns: make(map[net.Conn]struct{}), secured: make(map[net.Conn]net.Conn), done: make(chan struct{}), lives: newLives()}
 	cfg.Security.OnChange(p.recheck)
 	p.wg.Add(1)
 	go p.acceptLoop()
@@ -193,9 +197,31 @@ func (p *Port) serve(c net.Conn) {
 	p.pending--
 	p.mu.Unlock()
 	if handler != nil {
+		use, stale, done := p.lives.accepted(conn, h)
+		defer done()
 		defer conn.Close()
-		handler(conn, h)
+		for _, c := range stale {
+			c.Close()
+		}
+		handler(use, h)
 	}
+}
+
+// check is what remains to be looked at of a hello that is in order by itself.
+func (p *Port) check(conn net.Conn, own Identity, h Hello) (Code, string) {
+	if err := p.cfg.Security.Vouches(conn, h); err != nil {
+		return CodeCertificate, err.Error()
+	}
+	if h.Kind == KindProbe || own.ClusterID == "" || h.ClusterID != own.ClusterID {
+		return "", ""
+	}
+	if code, message := p.lives.judge(h); code != "" {
+		return code, message
+	}
+	if h.Kind == KindForward && p.cfg.Admit != nil {
+		return p.cfg.Admit(h)
+	}
+	return "", ""
 }
 
 // receive takes and answers a hello; without a handler the connection is done.
@@ -225,9 +251,7 @@ func (p *Port) receive(c net.Conn) (net.Conn, Hello, func(net.Conn, Hello)) {
 	own := p.cfg.Identity()
 	code, message := refusal(own, h)
 	if code == "" {
-		if err := p.cfg.Security.Vouches(conn, h); err != nil {
-			code, message = CodeCertificate, err.Error()
-		}
+		code, message = p.check(conn, own, h)
 	}
 	p.mu.Lock()
 	handler := p.handlers[h.Kind]

@@ -2,8 +2,11 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"time"
 )
 
 // Security wraps every peer connection before anything is said over it, on both sides. All methods are called from any
@@ -29,8 +32,40 @@ type Plain struct{}
 
 var _ Security = Plain{}
 
-// Server implements Security.
-func (Plain) Server(_ context.Context, c net.Conn) (net.Conn, error) { return c, nil }
+// Server implements Security. A caller that begins a TLS handshake is refused, in plaintext: its own node knows such an answer for
+// what it is.
+func (Plain) Server(_ context.Context, c net.Conn) (net.Conn, error) {
+	first := make([]byte, 2)
+	n, _ := io.ReadFull(c, first) // what stopped it short stops the read of the hello too
+	if n == len(first) && first[0] == tlsHandshake && first[1] == tlsMajor {
+		RefusePlainly(c, "this node speaks plaintext with its peers, and the caller TLS: "+setUpAlike)
+		return nil, errors.New("the caller speaks TLS, and this node does not: " + setUpAlike)
+	}
+	return &begun{Conn: c, first: first[:n]}, nil
+}
+
+const (
+	tlsHandshake = 22 // the type of the first record of TLS
+	tlsMajor     = 3  // and its version's first byte, in every version since SSL 3
+
+	setUpAlike = "give all nodes the same --peer-secret-file, or all of them --tls-ca, --tls-cert and --tls-key"
+)
+
+// begun is a connection of which the first bytes have been read already.
+type begun struct {
+	net.Conn
+	first []byte
+}
+
+// Read implements net.Conn.
+func (b *begun) Read(p []byte) (int, error) {
+	if len(b.first) == 0 {
+		return b.Conn.Read(p)
+	}
+	n := copy(p, b.first)
+	b.first = b.first[n:]
+	return n, nil
+}
 
 // Client implements Security.
 func (Plain) Client(_ context.Context, c net.Conn, _ string) (net.Conn, error) { return c, nil }
@@ -48,6 +83,26 @@ func (Plain) Valid(net.Conn) error { return nil }
 
 // OnChange implements Security.
 func (Plain) OnChange(func()) {}
+
+// IsPlain tells whether first, the first five bytes of a connection or more, begin a hello, or the answer to one, in plaintext.
+func IsPlain(first []byte) bool {
+	return len(first) >= 5 && first[0] == 0 && first[1] == 0 && int(first[2])<<8|int(first[3]) <= MaxHello && first[4] == '{'
+}
+
+// RefusePlainly answers a caller in plaintext, for a node that speaks another way than the caller, and lets it hear that. message
+// is for people: cause and remedy. Closing c is left to the caller.
+func RefusePlainly(c net.Conn, message string) {
+	if writeFrame(c, answer{Code: CodeCertificate, Message: message}) == nil {
+		Linger(c)
+	}
+}
+
+// Linger reads for a moment what the other side still sends. To close a connection with bytes unread resets it, and what was last
+// written to it might be lost.
+func Linger(c net.Conn) {
+	c.SetDeadline(time.Now().Add(lingerTimeout))
+	io.CopyN(io.Discard, c, lingerBytes)
+}
 
 // recheck closes the connections that would not be made any more.
 func (p *Port) recheck() {

@@ -151,6 +151,16 @@ func (t *Transport) Close() error {
 	return nil
 }
 
+// Campaign makes this node's Raft stand for election now, as a leader that hands over would: for one that need wait for nobody.
+func (t *Transport) Campaign() {
+	rpc := raft.RPC{RespChan: make(chan raft.RPCResponse, 1), Command: &raft.TimeoutNowRequest{
+		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(t.cfg.ID), Addr: []byte(t.cfg.ID)}}}
+	select {
+	case t.consumer <- rpc:
+	case <-t.ctx.Done():
+	}
+}
+
 // Consumer implements raft.Transport.
 func (t *Transport) Consumer() <-chan raft.RPC { return t.consumer }
 

@@ -17,6 +17,7 @@ const (
 	boltVersion    = 2
 	boltNoFreelist = ^uint64(0)
 
+	metaPages   = 2
 	pageHeader  = 16
 	metaBytes   = 64
 	elemBytes   = 16
@@ -68,44 +69,49 @@ func (r *logRun) add(index uint64) {
 	r.last = index
 }
 
-// checkBoltFile tells why the file must not be given to bbolt; if it may, the
-// newest run of the log in it.
-func checkBoltFile(path string) (logRun, error) {
+// boltContent is what a sound file holds.
+type boltContent struct {
+	run  logRun
+	used int64 // bytes of pages in use
+}
+
+// checkBoltFile tells why the file must not be given to bbolt; if it may, what it holds.
+func checkBoltFile(path string) (boltContent, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return logRun{}, fmt.Errorf("open %s: %w", path, err)
+		return boltContent{}, fmt.Errorf("open %s: %w", path, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return logRun{}, fmt.Errorf("open %s: %w", path, err)
+		return boltContent{}, fmt.Errorf("open %s: %w", path, err)
 	}
-	run, err := walkBolt(f, info.Size())
+	content, err := walkBolt(f, info.Size())
 	if err != nil {
-		return logRun{}, &CorruptError{File: path, Reason: fmt.Sprintf("the file is damaged or cut off (%v)", err), Err: err}
+		return boltContent{}, &CorruptError{File: path, Reason: fmt.Sprintf("the file is damaged or cut off (%v)", err), Err: err}
 	}
-	return run, nil
+	return content, nil
 }
 
-func walkBolt(f *os.File, size int64) (logRun, error) {
+func walkBolt(f *os.File, size int64) (boltContent, error) {
 	meta, err := readMetas(f)
 	if err != nil {
-		return logRun{}, err
+		return boltContent{}, err
 	}
 	if meta.high > uint64(size)/uint64(meta.pageSize) {
-		return logRun{}, fmt.Errorf("%d bytes, but %d pages of %d bytes are in use", size, meta.high, meta.pageSize)
+		return boltContent{}, fmt.Errorf("%d bytes, but %d pages of %d bytes are in use", size, meta.high, meta.pageSize)
 	}
 	if meta.freelist != boltNoFreelist {
-		return logRun{}, fmt.Errorf("it has a list of free pages, which sidelock never writes")
+		return boltContent{}, fmt.Errorf("it has a list of free pages, which sidelock never writes")
 	}
 	w := &boltWalk{f: f, meta: meta, seen: map[uint64]bool{}, buckets: map[string]bool{}}
 	if _, err := w.tree(meta.root, nil, nil, true); err != nil {
-		return logRun{}, err
+		return boltContent{}, err
 	}
 	if len(w.buckets) != 2 || !w.buckets[bucketLogs] || !w.buckets[bucketConf] {
-		return logRun{}, fmt.Errorf("its buckets are not those that sidelock makes")
+		return boltContent{}, fmt.Errorf("its buckets are not those that sidelock makes")
 	}
-	return w.run, nil
+	return boltContent{w.run, int64(len(w.seen)+metaPages) * int64(meta.pageSize)}, nil
 }
 
 // readMetas reads both meta pages and returns the newer. One that is damaged is

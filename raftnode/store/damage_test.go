@@ -149,22 +149,6 @@ func readAll(t *testing.T, d *Dir) {
 	}
 }
 
-func snapshot(t *testing.T, s raft.SnapshotStore, index uint64, content string) string {
-	t.Helper()
-	_, trans := raft.NewInmemTransport("a")
-	sink, err := s.Create(raft.SnapshotVersionMax, index, 1, raft.Configuration{}, 1, trans)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sink.Write([]byte(content)); err != nil {
-		t.Fatal(err)
-	}
-	if err := sink.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return sink.ID()
-}
-
 func TestDamagedSnapshotEndsTheNode(t *testing.T) {
 	d, rec := open(t, t.TempDir())
 	s, err := d.Snapshots(hclog.NewNullLogger())
@@ -175,8 +159,11 @@ func TestDamagedSnapshotEndsTheNode(t *testing.T) {
 		snapshot(t, s, 10+i, "the old state")
 	}
 	id := snapshot(t, s, 30, "the whole state")
-	if list, err := s.List(); err != nil || len(list) != RetainedSnapshots || list[0].ID != id {
+	if list, err := s.List(); err != nil || len(list) != 1 || list[0].ID != id || list[0].Size != int64(len("the whole state")) {
 		t.Fatalf("%v %v", list, err)
+	}
+	if kept, err := os.ReadDir(filepath.Join(d.Path(), snapshotsDir)); err != nil || len(kept) != RetainedSnapshots {
+		t.Fatalf("%d snapshots are kept: %v", len(kept), err)
 	}
 	if _, r, err := s.Open(id); err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ func (l *Log) DeleteRange(min, max uint64) error {
 }
 
 func (l *Log) deleteAtOnce(min, max uint64) error {
-	return l.do(func() error { return l.inner.DeleteRange(min, max) })
+	return l.do(trimLog, func() error { return l.inner.DeleteRange(min, max) })
 }
 
 // deleteFromFront asks for the first index again after each chunk: after an

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,23 +17,30 @@ import (
 // Options is what a directory needs from outside.
 type Options struct {
 	// Fatal is called once, with the first error after which the process must
-	// end: a damaged entry, a write that failed. Afterwards every use of the
-	// stores returns that error. It may be called on any goroutine, raft's own
-	// among them, so it must not wait for raft to stop. Required.
+	// end: a damaged entry, a write that failed or does not come back. Afterwards
+	// every use of the stores returns that error. It may be called on any
+	// goroutine, raft's own among them, so it must not wait for raft to stop. Required.
 	Fatal func(error)
 	// OnFsync, if set, is told how long each StoreLogs took and how many entries it wrote.
 	OnFsync func(seconds float64, entries int)
 	// Logger hears what a person may want to know. Default: nowhere.
 	Logger *slog.Logger
+	// Release is the version of this build. It is written into the directory, so
+	// that an older release which finds it can say what to run.
+	Release string
 }
 
 // Dir is one open data directory. Its methods are safe for concurrent use.
 type Dir struct {
 	path     string
 	opts     Options
+	offline  bool // opened by OpenOffline: nothing is made, and no boot counted
+	origin   origin
 	lock     *os.File
+	fail     *failure
 	identity Identity
 	boot     uint64
+	own      own
 	bolt     io.Closer
 	run      logRun // of the log as it was opened
 	log      *Log
@@ -44,9 +52,15 @@ type Dir struct {
 }
 
 // Open takes the directory for this process, makes it if it is new, verifies
-// it, and counts a boot. Errors: ErrInUse, *CorruptError, *FormatError, or of
-// the file system; each says what to do next.
-func Open(path string, o Options) (*Dir, error) {
+// it, and counts a boot. Errors: ErrInUse, *CorruptError, *FormatError,
+// *UnfinishedError, *DiskError, or of the file system; each says what to do next.
+func Open(path string, o Options) (*Dir, error) { return openDir(path, o, false) }
+
+// OpenOffline opens a directory to look at it or to mend it: it must be there, no
+// boot is counted, and a recovery that was begun is no obstacle.
+func OpenOffline(path string, o Options) (*Dir, error) { return openDir(path, o, true) }
+
+func openDir(path string, o Options, offline bool) (*Dir, error) {
 	if o.Fatal == nil {
 		return nil, errors.New("open data directory: Options.Fatal is required")
 	}
@@ -57,14 +71,19 @@ func Open(path string, o Options) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open data directory: %w", err)
 	}
-	if err := makeDir(path); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
+	if offline {
+		err = mustBeDir(path)
+	} else {
+		err = makeDir(path)
 	}
-	lock, err := lockDir(path)
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: path, opts: o, lock: lock}
+	lock, err := lockDir(path, offline)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path, opts: o, offline: offline, lock: lock, fail: newFailure(o.Fatal), origin: origin{release: o.Release}}
 	if err := d.load(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -74,54 +93,90 @@ func Open(path string, o Options) (*Dir, error) {
 // makeDir makes the directory for its owner alone, and its name durable.
 func makeDir(path string) error {
 	there, err := exists(path)
-	if err != nil || there {
-		return err
+	if err == nil && !there {
+		if err = os.MkdirAll(path, privateDir); err == nil {
+			err = syncDir(filepath.Dir(path))
+		}
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("make data directory: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return nil
+}
+
+// mustBeDir refuses a place where no sidecar has kept its data.
+func mustBeDir(path string) error {
+	for _, name := range []string{identityFile, raftFile, membershipFile} {
+		if there, err := exists(filepath.Join(path, name)); err != nil || there {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: %w; name the one that `serve` has", path, ErrNoDirectory)
 }
 
 func (d *Dir) load() (err error) {
-	if d.identity, err = loadIdentity(d.path, time.Now()); err != nil {
+	if err := d.loadSmallFiles(); err != nil {
 		return err
 	}
-	if d.member, err = loadMembership(d.path); err != nil {
+	snapshot, err := d.newestSnapshot()
+	if err != nil {
 		return err
 	}
-	if d.boot, err = countBoot(d.path); err != nil {
-		return err
-	}
-	if err := d.openRaft(); err != nil {
-		return err
-	}
-	if err := d.log.verifyNewest(); err != nil {
+	if err := d.openRaft(snapshot); err != nil {
 		return err
 	}
 	if err := d.checkFounded(d.member); err != nil {
 		return err
 	}
-	return d.checkReach()
+	if err := d.checkReach(snapshot); err != nil {
+		return err
+	}
+	if err := d.log.verify(snapshot); err != nil || d.offline {
+		return err
+	}
+	return d.countBoot()
+}
+
+// loadSmallFiles reads who this directory is and what it decided, and draws an
+// identity for a new one.
+func (d *Dir) loadSmallFiles() (err error) {
+	d.identity, err = d.origin.loadIdentity(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		d.identity, err = d.origin.drawIdentity(d.path, time.Now())
+	}
+	if err != nil {
+		return err
+	}
+	d.origin.node = d.identity.NodeID // what follows must be of this node
+	if d.member, err = d.origin.loadMembership(d.path); err != nil {
+		return err
+	}
+	if r := d.member.Recovering; r != nil && !d.offline {
+		return &UnfinishedError{Dir: d.path, Recovery: *r}
+	}
+	return d.loadBoots()
 }
 
 // openRaft opens raft.db, which is made only in a directory that has joined
 // nothing: a member whose log is gone must not vote again under its old ID.
-func (d *Dir) openRaft() error {
+func (d *Dir) openRaft(snapshot uint64) error {
 	path := filepath.Join(d.path, raftFile)
 	there, err := exists(path)
 	if err != nil {
 		return fmt.Errorf("look into data directory: %w", err)
 	}
-	switch snapshot, err := newestSnapshot(d.path); {
-	case err != nil:
-		return err
+	switch {
 	case !there && (d.member.Joined() || snapshot > 0):
 		return &CorruptError{File: path, Reason: "is missing, but this node is a member of a group"}
+	case !there && d.offline:
+		return fmt.Errorf("%s is missing: this directory has been in no group yet", path)
 	case !there:
-		if err := createBolt(path); err != nil {
+		if err := d.origin.createBolt(path, d.boot); err != nil {
 			return err
 		}
+	}
+	if err := os.Remove(path + compactSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove what an interrupted compaction left: %w", err)
 	}
 	db, run, err := openBolt(path)
 	if err != nil {
@@ -129,20 +184,20 @@ func (d *Dir) openRaft() error {
 	}
 	d.run = run
 	d.bolt = db
-	d.log = NewLog(db, path, LogOptions{Fatal: d.opts.Fatal, OnFsync: d.opts.OnFsync})
+	d.log = newLog(db, path, d.fail, d.opts.OnFsync)
 	d.stable = NewStable(d.log)
-	return nil
+	return d.checkOwn()
 }
 
 // checkFounded refuses a log and a membership that do not belong together. The
-// order of founding is: promise, Raft's first entry, joined. So a founder that
-// has joined has entries, and whoever has entries has at least promised.
+// order of founding is: promise, Raft's first entry, joined and logged. So whoever
+// has entries has at least promised or joined, and whoever has noted them has them.
 func (d *Dir) checkFounded(m Membership) error {
 	last, err := d.log.LastIndex()
 	if err != nil {
 		return err
 	}
-	snapshot, err := newestSnapshot(d.path)
+	snapshot, err := d.newestSnapshot()
 	if err != nil {
 		return err
 	}
@@ -150,8 +205,8 @@ func (d *Dir) checkFounded(m Membership) error {
 	switch {
 	case !empty && m.Promise == nil && !m.Joined():
 		return &CorruptError{File: filepath.Join(d.path, membershipFile), Reason: "is missing, but the log has entries: a part of the directory was lost"}
-	case empty && m.Promise != nil && m.Joined():
-		return &CorruptError{File: filepath.Join(d.path, raftFile), Reason: "is empty, but this node is a founding member of cluster " + m.ClusterID}
+	case empty && (m.Logged || m.Joined() && m.foundingVoter(d.identity.NodeID)):
+		return &CorruptError{File: filepath.Join(d.path, raftFile), Reason: "is empty, but this node has been a member of cluster " + m.ClusterID}
 	}
 	return nil
 }
@@ -159,11 +214,7 @@ func (d *Dir) checkFounded(m Membership) error {
 // checkReach refuses a log with a hole after the newest snapshot: what belongs
 // there is lost, and raft would panic when it gets there. (An older hole is
 // normal: an installed snapshot leaves one.)
-func (d *Dir) checkReach() error {
-	snapshot, err := newestSnapshot(d.path)
-	if err != nil {
-		return err
-	}
+func (d *Dir) checkReach(snapshot uint64) error {
 	if d.run.first > snapshot+1 {
 		return &CorruptError{File: filepath.Join(d.path, raftFile), Index: d.run.first - 1,
 			Reason: fmt.Sprintf("is lost, and the newest usable snapshot ends at %d", snapshot)}
@@ -200,9 +251,7 @@ func (d *Dir) Close() error {
 	}
 	d.closed = true
 	var errs []error
-	if d.log != nil {
-		d.log.fail.close()
-	}
+	d.fail.close()
 	if d.bolt != nil {
 		errs = append(errs, d.bolt.Close())
 	}

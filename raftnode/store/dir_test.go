@@ -68,13 +68,14 @@ func TestSecondOpenerIsRefused(t *testing.T) {
 func TestPromiseAndClusterNeverChange(t *testing.T) {
 	path := t.TempDir()
 	d, _ := open(t, path)
-	p := Promise{Nodes: []string{"n_a", "n_b"}, Voters: 1}
+	self := d.Identity().NodeID
+	p := Promise{Nodes: []string{self, "n_~"}, Voters: 1}
 	for range 2 {
 		if err := d.SetPromise(p); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := d.SetPromise(Promise{Nodes: []string{"n_a", "n_c"}, Voters: 1}); !errors.Is(err, ErrMembershipFixed) {
+	if err := d.SetPromise(Promise{Nodes: []string{self, "n_~~"}, Voters: 1}); !errors.Is(err, ErrMembershipFixed) {
 		t.Fatalf("another promise before joining: %v", err)
 	}
 	if err := d.SetJoined("one"); err == nil {
@@ -88,7 +89,7 @@ func TestPromiseAndClusterNeverChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		for _, other := range []Promise{{Nodes: []string{"n_a", "n_b"}, Voters: 2}, {Nodes: []string{"n_a"}, Voters: 1}} {
+		for _, other := range []Promise{{Nodes: []string{self, "n_~"}, Voters: 2}, {Nodes: []string{self}, Voters: 1}} {
 			if err := d.SetPromise(other); !errors.Is(err, ErrMembershipFixed) {
 				t.Fatalf("promise %v: %v", other, err)
 			}

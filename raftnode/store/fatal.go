@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // failure is the one-way switch of a directory: after the first error that ends
@@ -14,7 +15,10 @@ type failure struct {
 	err    error
 	closed bool
 	fatal  func(error)
+	stall  time.Duration // of one use of the disk
 }
+
+func newFailure(fatal func(error)) *failure { return &failure{fatal: fatal, stall: StallLimit} }
 
 // report switches over, tells Fatal once, and returns the error that counts. An
 // error that only says that we closed the store ourselves is not one.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	"go.etcd.io/bbolt"
 )
@@ -71,6 +72,34 @@ func found(t *testing.T, path string, last uint64) {
 		t.Fatal(err)
 	}
 	shut(t, d)
+}
+
+// cover adds a snapshot that ends at index to a closed directory.
+func cover(t *testing.T, path string, index uint64, content string) (id string) {
+	t.Helper()
+	d, _ := open(t, path)
+	defer shut(t, d)
+	s, err := d.Snapshots(hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snapshot(t, s, index, content)
+}
+
+// snapshot writes one, of the term that entry gives its index.
+func snapshot(t *testing.T, s raft.SnapshotStore, index uint64, content string) string {
+	t.Helper()
+	sink, err := s.Create(raft.SnapshotVersionMax, index, entry(index).Term, raft.Configuration{}, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sink.Write([]byte(content)); err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return sink.ID()
 }
 
 // patchBolt changes one bucket of a closed directory's raft.db behind our back.

@@ -28,7 +28,7 @@ type Identity struct {
 }
 
 // boots counts openings. Peers that remember it can tell a directory that was
-// rolled back or copied.
+// rolled back or copied. raft.db has the count too: see Dir.checkBoots.
 type boots struct {
 	Count uint64 `json:"count"`
 }
@@ -46,14 +46,12 @@ func ValidNodeID(id string) bool {
 	return err == nil && len(b) == nodeIDBytes && strings.HasPrefix(id, nodeIDPrefix)
 }
 
-// loadIdentity reads the identity, or draws one if the directory is new.
-func loadIdentity(dir string, now time.Time) (Identity, error) {
+// loadIdentity reads the identity. A missing file is fs.ErrNotExist.
+func (o origin) loadIdentity(dir string) (Identity, error) {
 	path := filepath.Join(dir, identityFile)
 	var id Identity
-	err := readRecord(path, "identity", &id)
+	err := o.read(path, "identity", &id)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return drawIdentity(dir, path, now)
 	case err != nil:
 		return Identity{}, err
 	case !ValidNodeID(id.NodeID):
@@ -64,7 +62,8 @@ func loadIdentity(dir string, now time.Time) (Identity, error) {
 
 // drawIdentity makes a new member, unless the directory holds parts of an old
 // one: giving those a new name would let one log vote under two names.
-func drawIdentity(dir, path string, now time.Time) (Identity, error) {
+func (o origin) drawIdentity(dir string, now time.Time) (Identity, error) {
+	path := filepath.Join(dir, identityFile)
 	for _, name := range []string{raftFile, snapshotsDir, membershipFile, bootsFile} {
 		there, err := exists(filepath.Join(dir, name))
 		if err != nil {
@@ -75,26 +74,36 @@ func drawIdentity(dir, path string, now time.Time) (Identity, error) {
 		}
 	}
 	id := Identity{NodeID: newNodeID(), CreatedAt: now.UTC().Truncate(time.Second)}
-	if err := writeRecord(path, "identity", id); err != nil {
+	if err := o.write(path, "identity", id); err != nil {
 		return Identity{}, err
 	}
 	return id, nil
 }
 
-// countBoot raises the boot counter durably and returns it.
-func countBoot(dir string) (uint64, error) {
-	path := filepath.Join(dir, bootsFile)
+// loadBoots reads the boot counter; it is 0 in a new directory.
+func (d *Dir) loadBoots() error {
+	path := filepath.Join(d.path, bootsFile)
 	var b boots
-	err := readRecord(path, "boots", &b)
+	err := d.origin.read(path, "boots", &b)
 	if errors.Is(err, fs.ErrNotExist) {
-		var there bool
-		if there, err = exists(filepath.Join(dir, raftFile)); there {
-			return 0, &CorruptError{File: path, Reason: "is missing, but " + raftFile + " is there: a part of the directory was lost"}
+		there, err := exists(filepath.Join(d.path, raftFile))
+		if there {
+			return &CorruptError{File: path, Reason: "is missing, but " + raftFile + " is there: a part of the directory was lost"}
 		}
+		if err != nil || d.offline {
+			return err
+		}
+		return d.origin.write(path, "boots", boots{}) // from now on a missing one is a lost one
 	}
-	if err != nil {
-		return 0, err
+	d.boot = b.Count
+	return err
+}
+
+// countBoot raises the boot counter durably, in raft.db first.
+func (d *Dir) countBoot() error {
+	d.boot = max(d.boot, d.own.Boot) + 1
+	if err := d.writeOwn(); err != nil {
+		return err
 	}
-	b.Count++
-	return b.Count, writeRecord(path, "boots", b)
+	return d.origin.write(filepath.Join(d.path, bootsFile), "boots", boots{d.boot})
 }

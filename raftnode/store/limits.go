@@ -19,6 +19,13 @@ const (
 	// when a directory is opened; the others are verified when they are used.
 	CheckedEntries = 64
 
+	// StallLimit is how long one use of the disk may take; then the disk is given
+	// up, and the process with it. Long before, the transport has fallen silent.
+	StallLimit = 30 * time.Second
+
+	// MaxReplaced bounds how many cluster IDs are remembered from before recoveries.
+	MaxReplaced = 16
+
 	// MaxPeers bounds peers.json.
 	MaxPeers = 1024
 

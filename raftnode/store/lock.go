@@ -15,9 +15,9 @@ const lockFile = "lock"
 
 // lockDir takes the directory for this process. The kernel lets go when the
 // process ends, however it ends, so a left-over file is no obstacle.
-func lockDir(dir string) (*os.File, error) {
+func lockDir(dir string, offline bool) (*os.File, error) {
 	path := filepath.Join(dir, lockFile)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, privateFile)
 	if err != nil {
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}
@@ -25,7 +25,11 @@ func lockDir(dir string) (*os.File, error) {
 		holder, _ := io.ReadAll(io.LimitReader(f, 32))
 		_ = f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s: %w by another process%s; stop that one, or give this one a --data-dir of its own", dir, ErrInUse, named(holder))
+			way := "stop that one, or give this one a --data-dir of its own"
+			if offline {
+				way = "stop the sidecar that runs on it first"
+			}
+			return nil, fmt.Errorf("%s: %w by another process%s; %s", dir, ErrInUse, pidOf(holder), way)
 		}
 		return nil, fmt.Errorf("lock data directory %s (does its file system know flock?): %w", dir, err)
 	}
@@ -45,7 +49,7 @@ func writePID(f *os.File) error {
 	return err
 }
 
-func named(holder []byte) string {
+func pidOf(holder []byte) string {
 	if pid := strings.TrimSpace(string(holder)); pid != "" {
 		return " (PID " + pid + ")"
 	}

@@ -45,7 +45,11 @@ var (
 
 // NewLog puts the guards around a backend. file is what messages call it.
 func NewLog(inner Backend, file string, o LogOptions) *Log {
-	return &Log{inner: inner, file: file, fail: &failure{fatal: o.Fatal}, onFsync: o.OnFsync}
+	return newLog(inner, file, newFailure(o.Fatal), o.OnFsync)
+}
+
+func newLog(inner Backend, file string, fail *failure, onFsync func(float64, int)) *Log {
+	return &Log{inner: inner, file: file, fail: fail, onFsync: onFsync}
 }
 
 // IsMonotonic says what the backend says; raft-boltdb says nothing, and may have gaps.
@@ -61,7 +65,7 @@ func (l *Log) FirstIndex() (uint64, error) { return l.index(l.inner.FirstIndex) 
 func (l *Log) LastIndex() (uint64, error) { return l.index(l.inner.LastIndex) }
 
 func (l *Log) index(read func() (uint64, error)) (index uint64, err error) {
-	err = l.do(func() (err error) { index, err = read(); return err })
+	err = l.do(readLog, func() (err error) { index, err = read(); return err })
 	return index, err
 }
 
@@ -81,7 +85,9 @@ func (l *Log) GetLog(index uint64, out *raft.Log) error {
 // read is GetLog without consequences.
 func (l *Log) read(index uint64, out *raft.Log) error {
 	var stored raft.Log
+	watched := l.fail.begin(l.file, readLog)
 	err := protect(l.file, func() error { return l.inner.GetLog(index, &stored) })
+	watched.end()
 	var corrupt *CorruptError
 	switch {
 	case errors.Is(err, raft.ErrLogNotFound):
@@ -115,7 +121,7 @@ func (l *Log) StoreLogs(entries []*raft.Log) error {
 	for i, e := range entries {
 		sealed[i] = seal(e)
 	}
-	if err := l.do(func() error { return l.inner.StoreLogs(sealed) }); err != nil {
+	if err := l.do(writeLog, func() error { return l.inner.StoreLogs(sealed) }); err != nil {
 		return err
 	}
 	if l.onFsync != nil {
@@ -124,18 +130,29 @@ func (l *Log) StoreLogs(entries []*raft.Log) error {
 	return nil
 }
 
-// do runs one use of the backend; its error, or its panic, ends the store.
-func (l *Log) do(f func() error) error {
+// What is done to the backend.
+var (
+	readLog    = task{what: "a read of the log", read: true}
+	writeLog   = task{what: "a write to the log"}
+	trimLog    = task{what: "a removal of log entries"}
+	readState  = task{what: "a read of Raft's term or vote", read: true}
+	writeState = task{what: "a write of Raft's term or vote"}
+)
+
+// do runs one use of the backend; its error, or its panic, ends the store, and so does one that does not come back.
+func (l *Log) do(t task, f func() error) error {
 	if err := l.fail.check(); err != nil {
 		return err
 	}
-	if err := protect(l.file, f); err != nil {
-		var corrupt *CorruptError
-		if !errors.As(err, &corrupt) {
-			err = fmt.Errorf("%s: %w; a write that failed is never tried again, so the node must stop. "+
-				"Look after the disk (space, health, permissions), then start the node again", l.file, err)
-		}
-		return l.fail.report(err)
+	watched := l.fail.begin(l.file, t)
+	err := protect(l.file, f)
+	watched.end()
+	if err == nil {
+		return nil
 	}
-	return nil
+	var corrupt *CorruptError
+	if !errors.As(err, &corrupt) {
+		err = &DiskError{File: l.file, Read: t.read, Err: err}
+	}
+	return l.fail.report(err)
 }

@@ -52,7 +52,7 @@ func TestEntriesComeBackAsTheyWere(t *testing.T) {
 // TestTamperedEntryIsNeverReturned changes each part of a stored entry, and puts
 // an intact one in another's place.
 func TestTamperedEntryIsNeverReturned(t *testing.T) {
-	const last, victim = 100, 20 // old enough not to be looked at on opening
+	const last, victim = 100, 20 // old enough not to be looked at on opening: a snapshot covers it
 	tamper := map[string]func(*bbolt.Bucket) error{
 		"data": func(b *bbolt.Bucket) error {
 			v := bytes.Clone(b.Get(key(victim)))
@@ -71,6 +71,13 @@ func TestTamperedEntryIsNeverReturned(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			path := t.TempDir()
 			found(t, path, last)
+			patchBolt(t, path, "logs", f)
+			if err := refused(t, path); !strings.Contains(err.Error(), raftFile+", entry 20") {
+				t.Fatalf("raft reads it when it starts, and panics: %v", err)
+			}
+			path = t.TempDir()
+			found(t, path, last)
+			cover(t, path, victim+5, "state")
 			patchBolt(t, path, "logs", f)
 			d, rec := open(t, path)
 			logs, _, log := d.RaftStores()

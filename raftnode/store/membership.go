@@ -39,19 +39,29 @@ func (p Promise) check() error {
 
 // Membership is what this node has decided about the group it belongs to.
 type Membership struct {
-	Promise   *Promise `json:"promise,omitempty"`    // nil until promised; never changed
+	Promise   *Promise `json:"promise,omitempty"`    // nil until promised; changed by a recovery alone
 	ClusterID string   `json:"cluster_id,omitempty"` // empty until joined; changed by a recovery alone
 
 	// Replaced are the cluster IDs that this group had before recoveries, newest first.
 	Replaced []string `json:"replaced,omitempty"`
 	// Logged is set once this node's log has begun: from then on an empty log is a lost one.
 	Logged bool `json:"logged,omitempty"`
+	// Grown is set once the group has had other members than this node.
+	Grown bool `json:"grown,omitempty"`
 	// Retired is set while this node, with a log, is no member of Raft's configuration.
 	Retired bool `json:"retired,omitempty"`
+
+	// Recovering is set while a recovery is under way: until it is finished the directory is good for nothing else.
+	Recovering *Recovery `json:"recovering,omitempty"`
 }
 
 // Joined tells whether the node belongs to a cluster.
 func (m Membership) Joined() bool { return m.ClusterID != "" }
+
+// foundingVoter tells whether the node wrote Raft's first configuration.
+func (m Membership) foundingVoter(id string) bool {
+	return m.Promise != nil && slices.Contains(m.Promise.Nodes[:m.Promise.Voters], id)
+}
 
 // Membership returns what was decided so far.
 func (d *Dir) Membership() Membership {
@@ -62,6 +72,7 @@ func (d *Dir) Membership() Membership {
 		p := Promise{Nodes: slices.Clone(m.Promise.Nodes), Voters: m.Promise.Voters}
 		m.Promise = &p
 	}
+	m.Replaced = slices.Clone(m.Replaced)
 	return m
 }
 
@@ -107,6 +118,11 @@ func (d *Dir) SetJoined(clusterID string) error {
 	}
 	next := d.member
 	next.ClusterID = clusterID
+	last, err := d.log.LastIndex()
+	if err != nil {
+		return err
+	}
+	next.Logged = last > 0
 	if err := d.checkFounded(next); err != nil {
 		return fmt.Errorf("join %s before Raft was bootstrapped: %w", clusterID, err)
 	}
@@ -115,18 +131,21 @@ func (d *Dir) SetJoined(clusterID string) error {
 
 // saveMembership is called with mu held.
 func (d *Dir) saveMembership(next Membership) error {
-	if err := writeRecord(filepath.Join(d.path, membershipFile), "membership", next); err != nil {
-		return d.log.fail.report(err)
+	path := filepath.Join(d.path, membershipFile)
+	watched := d.fail.begin(path, task{what: "a write"})
+	defer watched.end()
+	if err := d.origin.write(path, "membership", next); err != nil {
+		return d.fail.report(err)
 	}
 	d.member = next
 	return nil
 }
 
 // loadMembership reads what was decided before.
-func loadMembership(dir string) (Membership, error) {
+func (o origin) loadMembership(dir string) (Membership, error) {
 	path := filepath.Join(dir, membershipFile)
 	var m Membership
-	if err := readRecord(path, "membership", &m); err != nil {
+	if err := o.read(path, "membership", &m); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return Membership{}, nil
 		}
@@ -138,4 +157,43 @@ func loadMembership(dir string) (Membership, error) {
 		}
 	}
 	return m, nil
+}
+
+// SetLogged writes durably that this node's log has begun: from then on an empty one is a lost one.
+func (d *Dir) SetLogged() error { return d.change(func(m *Membership) { m.Logged = true }) }
+
+// SetGrown writes durably that the group has had other members.
+func (d *Dir) SetGrown() error { return d.change(func(m *Membership) { m.Grown = true }) }
+
+// SetRetired writes durably whether this node, with its log, is out of Raft's configuration.
+func (d *Dir) SetRetired(retired bool) error {
+	return d.change(func(m *Membership) { m.Retired = retired })
+}
+
+// change writes a changed membership, if it is one.
+func (d *Dir) change(f func(*Membership)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := d.member
+	f(&next)
+	switch {
+	case d.closed:
+		return ErrClosed
+	case next.Logged == d.member.Logged && next.Grown == d.member.Grown && next.Retired == d.member.Retired:
+		return nil
+	}
+	return d.saveMembership(next)
+}
+
+// Follow makes a directory without a log belong to another cluster than before, which has replaced its own.
+func (d *Dir) Follow(clusterID string, replaced []string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.closed:
+		return ErrClosed
+	case d.member.Logged:
+		return fmt.Errorf("follow %s with a log of %s: %w", clusterID, d.member.ClusterID, ErrMembershipFixed)
+	}
+	return d.saveMembership(Membership{ClusterID: clusterID, Replaced: slices.Clone(replaced)})
 }

@@ -23,14 +23,14 @@ func boltOptions(path string) raftboltdb.Options {
 
 // createBolt makes raft.db complete beside its place and renames it there, so
 // that a half-made file is never mistaken for a damaged one.
-func createBolt(path string) error {
+func (o origin) createBolt(path string, boot uint64) error {
 	tmp := path + ".new"
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("make %s: %w", path, err)
+		return &DiskError{File: path, Err: err}
 	}
 	db, err := raftboltdb.New(boltOptions(tmp))
 	if err == nil {
-		err = db.Close()
+		err = errors.Join(o.stamp(db, boot), db.Close())
 	}
 	if err == nil {
 		err = os.Rename(tmp, path)
@@ -39,14 +39,15 @@ func createBolt(path string) error {
 		err = syncDir(filepath.Dir(path))
 	}
 	if err != nil {
-		return fmt.Errorf("make %s: %w", path, err)
+		return &DiskError{File: path, Err: err}
 	}
 	return nil
 }
 
 // openBolt opens raft.db, after a walk that keeps a damaged one away from bbolt.
 func openBolt(path string) (db *raftboltdb.BoltStore, run logRun, err error) {
-	if run, err = checkBoltFile(path); err != nil {
+	content, err := checkBoltFile(path)
+	if err != nil {
 		return nil, run, err
 	}
 	err = protect(path, func() (err error) {
@@ -60,12 +61,14 @@ func openBolt(path string) (db *raftboltdb.BoltStore, run logRun, err error) {
 		}
 		return nil, run, err
 	}
-	return db, run, nil
+	return db, content.run, nil
 }
 
-// verifyNewest reads the first entry and the newest ones with their checksums.
-// It returns what it finds; only uses after Open are fatal.
-func (l *Log) verifyNewest() error {
+// verify reads the log's first entry, the newest ones, and all that the newest
+// snapshot, which ends at the given index, does not cover, each with its
+// checksum: raft reads those when it starts, and panics where it cannot. It
+// returns what it finds; only uses after Open are fatal.
+func (l *Log) verify(snapshot uint64) error {
 	var first, last uint64
 	err := protect(l.file, func() (err error) {
 		if first, err = l.inner.FirstIndex(); err == nil {
@@ -80,11 +83,19 @@ func (l *Log) verifyNewest() error {
 	if err := l.read(first, &entry); err != nil {
 		return err
 	}
-	for i := last; i >= first && last-i < CheckedEntries; i-- {
-		// A gap is possible after an installed snapshot; raft knows how to deal with one.
-		if err := l.read(i, &entry); err != nil && !errors.Is(err, raft.ErrLogNotFound) {
+	from := max(first, min(snapshot, last-min(last, CheckedEntries))+1)
+	term := uint64(0)
+	for i := from; i <= last; i++ {
+		err := l.read(i, &entry)
+		switch {
+		case errors.Is(err, raft.ErrLogNotFound): // possible below an installed snapshot, and nowhere else: checkReach
+			continue
+		case err != nil:
 			return err
+		case entry.Term < term:
+			return &CorruptError{File: l.file, Index: i, Reason: fmt.Sprintf("has term %d, after one of term %d", entry.Term, term)}
 		}
+		term = entry.Term
 	}
 	return nil
 }

@@ -9,30 +9,41 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// recordFormat is the version of every small JSON file of the directory.
+// recordFormat is the version of every small JSON file of the directory, and with
+// them of the directory: a release that keeps something else in it raises this.
 const recordFormat = 1
 
 // record is the envelope of the small JSON files. The checksum is there because
-// a flipped bit in a node ID would be another node, and valid JSON.
+// a flipped bit in a node ID would be another node, and valid JSON; the node,
+// because a whole and sound file of another directory would be somebody else's.
 type record struct {
 	Format   int            `json:"format"`
 	Kind     string         `json:"kind"`
+	Node     string         `json:"node,omitempty"`    // ID of the node whose file it is
+	Release  string         `json:"release,omitempty"` // of sidelock that wrote it; for people
 	Checksum string         `json:"checksum"`
 	Body     jsontext.Value `json:"body"`
 }
 
-// encodeRecord seals v as the named kind of file.
-func encodeRecord(kind string, v any) ([]byte, error) {
+// origin is who reads and writes the records of a directory.
+type origin struct {
+	node    string // "": a record of any node passes
+	release string
+}
+
+// encode seals v as the named kind of file.
+func (o origin) encode(kind string, v any) ([]byte, error) {
 	body, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", kind, err)
 	}
-	rec := record{Format: recordFormat, Kind: kind, Checksum: bodySum(body), Body: body}
+	rec := record{Format: recordFormat, Kind: kind, Node: o.node, Release: o.release, Checksum: bodySum(body), Body: body}
 	out, err := json.Marshal(rec, jsontext.WithIndent("  "))
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", kind, err)
@@ -45,8 +56,8 @@ func bodySum(body []byte) string {
 	return fmt.Sprintf("crc32c:%08x", crc32.Checksum(body, castagnoli))
 }
 
-// readRecord reads one sealed file into v. A missing file is fs.ErrNotExist.
-func readRecord(path, kind string, v any) error {
+// read reads one sealed file into v. A missing file is fs.ErrNotExist.
+func (o origin) read(path, kind string, v any) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -56,26 +67,31 @@ func readRecord(path, kind string, v any) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
-	return decodeRecord(path, kind, raw, v)
+	return o.decode(path, kind, raw, v)
 }
 
-func decodeRecord(path, kind string, raw []byte, v any) error {
+func (o origin) decode(path, kind string, raw []byte, v any) error {
 	var version struct {
-		Format int `json:"format"`
+		Format  int    `json:"format"`
+		Release string `json:"release"`
 	}
 	if err := json.Unmarshal(raw, &version); err != nil {
 		return &CorruptError{File: path, Reason: fmt.Sprintf("not readable as JSON: %v", err), Err: err}
 	}
 	if version.Format != recordFormat {
-		return &FormatError{File: path, Reason: fmt.Sprintf("has format %d, this version knows %d", version.Format, recordFormat)}
+		return &FormatError{File: path, Reason: fmt.Sprintf("has format %d, %s knows %d", version.Format, named("this release", o.release), recordFormat),
+			Release: version.Release}
 	}
 	strict := json.RejectUnknownMembers(true)
 	var rec record
 	if err := json.Unmarshal(raw, &rec, strict); err != nil {
-		return &FormatError{File: path, Reason: fmt.Sprintf("not understood: %v", err), Err: err}
+		return &FormatError{File: path, Reason: fmt.Sprintf("not understood: %v", err), Release: version.Release, Err: err}
 	}
 	if rec.Kind != kind {
 		return &FormatError{File: path, Reason: fmt.Sprintf("is a %q file where %q is expected", rec.Kind, kind)}
+	}
+	if o.node != "" && rec.Node != o.node {
+		return &CorruptError{File: path, Reason: fmt.Sprintf("is of node %q, and %s of node %s: one of them was brought here from another directory", rec.Node, identityFile, o.node)}
 	}
 	if err := rec.Body.Compact(); err != nil {
 		return &CorruptError{File: path, Reason: fmt.Sprintf("not readable as JSON: %v", err), Err: err}
@@ -84,15 +100,15 @@ func decodeRecord(path, kind string, raw []byte, v any) error {
 		return &CorruptError{File: path, Reason: fmt.Sprintf("checksum is %s, expected %s", sum, rec.Checksum)}
 	}
 	if err := json.Unmarshal(rec.Body, v, strict); err != nil {
-		return &FormatError{File: path, Reason: fmt.Sprintf("not understood: %v", err), Err: err}
+		return &FormatError{File: path, Reason: fmt.Sprintf("not understood: %v", err), Release: version.Release, Err: err}
 	}
 	return nil
 }
 
-// writeRecord replaces the file durably: after a crash at any moment there is
-// the old content or the new one, and after a nil return the new one.
-func writeRecord(path, kind string, v any) error {
-	raw, err := encodeRecord(kind, v)
+// write replaces the file durably: after a crash at any moment there is the old
+// content or the new one, and after a nil return the new one.
+func (o origin) write(path, kind string, v any) error {
+	raw, err := o.encode(kind, v)
 	if err != nil {
 		return err
 	}
@@ -102,11 +118,13 @@ func writeRecord(path, kind string, v any) error {
 // writeFile writes beside, then renames over. With durable, file and directory are synced.
 func writeFile(path string, content []byte, durable bool) (err error) {
 	tmp := path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, privateFile)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return &DiskError{File: path, Err: err}
 	}
-	_, err = io.Copy(f, bytes.NewReader(content))
+	if err = keepOwner(f, path); err == nil {
+		_, err = io.Copy(f, bytes.NewReader(content))
+	}
 	if err == nil && durable {
 		err = f.Sync()
 	}
@@ -118,10 +136,33 @@ func writeFile(path string, content []byte, durable bool) (err error) {
 		err = syncDir(filepath.Dir(path))
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return &DiskError{File: path, Err: err}
 	}
 	return nil
 }
+
+// keepOwner gives a file that is to replace the one at path to that one's owner:
+// root may run what works on the directory of a stopped sidecar.
+func keepOwner(f *os.File, path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(owner.Uid) == os.Geteuid() {
+		return nil
+	}
+	return f.Chown(int(owner.Uid), int(owner.Gid))
+}
+
+// Whatever is in the directory is for its owner alone.
+const (
+	privateFile = 0o600
+	privateDir  = 0o700
+)
 
 // syncDir makes names in a directory durable.
 func syncDir(path string) error {

@@ -101,13 +101,13 @@ func (s *Stable) write(key, val []byte) error {
 	rec[0] = sealVersion
 	binary.BigEndian.PutUint32(rec[1:], pairSum(key, val))
 	rec = append(rec, val...)
-	return s.log.do(func() error { return s.log.inner.Set(key, rec) })
+	return s.log.do(writeState, func() error { return s.log.inner.Set(key, rec) })
 }
 
 // read gets one key and verifies it; only "not found" is an answer.
 func (s *Stable) read(key []byte) (val []byte, err error) {
 	missing := false
-	err = s.log.do(func() (err error) {
+	err = s.log.do(readState, func() (err error) {
 		val, err = s.log.inner.Get(key)
 		if err != nil && err.Error() == notFoundSentence {
 			missing, err = true, nil

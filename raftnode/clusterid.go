@@ -1,0 +1,31 @@
+package raftnode
+
+import (
+	"fmt"
+
+	"github.com/sidelock/sidelock/raftnode/peer"
+)
+
+// clusterReplaced is called when another cluster has taken the place of this node's. An agent has nothing that binds it: it turns to the
+// other one, and tells its clients that what they held is not known there. Who has a log of the old group must not take part in the
+// new one with it, nor let the old one come back beside it.
+func (n *Node) clusterReplaced(by peer.Hello, why string) {
+	mine := n.clusterID()
+	if n.asMember() != nil || n.dir.Membership().Logged {
+		n.deps.Fatal(fmt.Errorf("cluster %s, to which the data directory %s belongs, was replaced by cluster %s (node %s at %s): %s. Move the data directory away and start again: this node then joins the other as a new member",
+			mine, n.cfg.DataDir, by.ClusterID, by.Name, by.Address, why))
+		return
+	}
+	n.log.Error("the group of this agent was replaced by another; it turns to that one, and all that was held through it is lost", "cluster", mine, "by", by.ClusterID, "why", why)
+	if err := n.dir.Follow(by.ClusterID, by.Ancestors); err != nil {
+		n.deps.Fatal(fmt.Errorf("turn to the cluster that replaced this one: %w", err))
+		return
+	}
+	n.roster.Store(nil)
+	n.rumour.Store(nil)
+	n.belongTo(by.ClusterID)
+	n.session.forget()
+	n.leads.giveUpAll(n.deps.Clock.Boot())
+	n.holds.loseAll(ClusterReplaced)
+	n.leaderChange.broadcast()
+}

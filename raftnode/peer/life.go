@@ -1,0 +1,160 @@
+package peer
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A data directory that was copied, or rolled back to an earlier copy of itself, can vote a second time in a term, and can
+// have forgotten what it acknowledged (guard 15). Nobody can tell by looking at it alone. So every node says in its hello where
+// its disk stands, and its peers remember: the count of its boots, its term and what it knew to be committed never go back, and
+// one boot is one process. A node that another process of the same identity is alive beside, or that has gone back, is not
+// talked to, on either side of a connection.
+//
+// What risk remains: a copy made of a stopped node and started in its place is that node, and right; a node rolled back by less
+// than its peers have heard (a boot is heard of at once, an index within a ping) passes; so does one whose peers have all lost
+// their memory of it at the same time.
+
+// Sighting is what is remembered of a node's life.
+type Sighting struct {
+	Instance  string // of the process last accepted; empty: not known
+	Boot      uint64
+	Term      uint64
+	Committed uint64
+}
+
+// twinSilence is how long a process must not have been heard before another of the same identity may take its place without its
+// connections having been closed: that of a machine which lost its power, say.
+const twinSilence = time.Second
+
+// lives is what a port remembers of others. Its methods are safe for concurrent use.
+type lives struct {
+	mu    sync.Mutex
+	seen  map[string]Sighting
+	conns map[*heard]string // connections accepted, by node ID
+}
+
+func newLives() *lives { return &lives{seen: map[string]Sighting{}, conns: map[*heard]string{}} }
+
+// heard is an accepted connection that knows when it was last heard of, and whose it is.
+type heard struct {
+	net.Conn
+	instance string
+	boot     uint64
+	at       atomic.Int64 // unix nanoseconds; of one process's clock, for durations alone
+}
+
+// Read implements net.Conn.
+func (h *heard) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	if n > 0 {
+		h.at.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// judge tells why a node of our cluster that says this of itself is not to be talked to; "" if it is. Then it is remembered.
+func (l *lives) judge(h Hello) (Code, string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was, life := l.seen[h.NodeID], h.Life
+	switch {
+	case life.Boot < was.Boot:
+		return CodeSuperseded, fmt.Sprintf("node %s (%s) was started again since (boot %d, this is boot %d): its data directory was copied or rolled back to an earlier state, and could vote twice. Stop this one; if no other runs, move its data directory away and start again: it joins as a new member",
+			h.NodeID, h.Name, was.Boot, life.Boot)
+	case life.Boot == was.Boot && was.Instance != "" && was.Instance != life.Instance:
+		return CodeTwin, l.twin(h)
+	case life.Instance != was.Instance && (life.Term < was.Term || life.LastIndex < was.Committed): // of one process a later hello may overtake
+		return CodeRolledBack, fmt.Sprintf("the data directory of node %s (%s) is older than what this node has told before (term %d and index %d, then %d and %d): it was rolled back, and has forgotten votes or entries. Move it away and start again: it joins as a new member",
+			h.NodeID, h.Name, life.Term, life.LastIndex, was.Term, was.Committed)
+	case life.Boot > was.Boot && l.alive(h.NodeID, life.Boot):
+		return CodeTwin, l.twin(h)
+	}
+	l.remember(h.NodeID, life)
+	return "", ""
+}
+
+func (l *lives) twin(h Hello) string {
+	return fmt.Sprintf("another process with the identity %s (%s) is alive: two of them use copies of one data directory. Stop one, and move its copy away",
+		h.NodeID, h.Name)
+}
+
+// alive tells whether a process of an earlier boot has an open connection here on which it was heard lately. mu is held.
+func (l *lives) alive(id string, boot uint64) bool {
+	for c, of := range l.conns {
+		if of == id && c.boot < boot && time.Since(time.Unix(0, c.at.Load())) < twinSilence {
+			return true
+		}
+	}
+	return false
+}
+
+// remember takes in what a node has told. mu is held.
+func (l *lives) remember(id string, life Life) {
+	was := l.seen[id]
+	if life.Boot < was.Boot || len(l.seen) >= MaxBook && was == (Sighting{}) {
+		return
+	}
+	if life.Boot > was.Boot || was.Instance == "" {
+		was.Instance = life.Instance
+	}
+	was.Boot, was.Term, was.Committed = life.Boot, max(was.Term, life.Term), max(was.Committed, life.Committed)
+	l.seen[id] = was
+}
+
+// accepted registers a connection whose hello was accepted. It returns the connection to use, the connections of earlier processes of
+// the same node, which are to be closed, and what to do when the connection is done with.
+func (l *lives) accepted(c net.Conn, h Hello) (use net.Conn, stale []net.Conn, done func()) {
+	one := &heard{Conn: c, instance: h.Life.Instance, boot: h.Life.Boot}
+	one.at.Store(time.Now().UnixNano())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for other, of := range l.conns {
+		if of == h.NodeID && other.boot < one.boot {
+			stale = append(stale, other.Conn)
+		}
+	}
+	l.conns[one] = h.NodeID
+	return one, stale, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.conns, one)
+	}
+}
+
+// Saw takes in, from a member that is trusted, where the disk of a node stands.
+func (p *Port) Saw(nodeID string, life Life) {
+	p.lives.mu.Lock()
+	defer p.lives.mu.Unlock()
+	p.lives.remember(nodeID, life)
+}
+
+// Sightings returns what is remembered of the nodes, by ID.
+func (p *Port) Sightings() map[string]Sighting {
+	p.lives.mu.Lock()
+	defer p.lives.mu.Unlock()
+	out := make(map[string]Sighting, len(p.lives.seen))
+	for id, s := range p.lives.seen {
+		out[id] = s
+	}
+	return out
+}
+
+// Recall takes back what an earlier run remembered of the nodes.
+func (p *Port) Recall(seen map[string]Sighting) {
+	p.lives.mu.Lock()
+	defer p.lives.mu.Unlock()
+	for id, s := range seen {
+		p.lives.remember(id, Life{Instance: s.Instance, Boot: s.Boot, Term: s.Term, Committed: s.Committed})
+	}
+}
+
+// ForgetLife drops what is remembered of a node that has left for good.
+func (p *Port) ForgetLife(nodeID string) {
+	p.lives.mu.Lock()
+	defer p.lives.mu.Unlock()
+	delete(p.lives.seen, nodeID)
+}
