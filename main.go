@@ -4,12 +4,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,10 +14,13 @@ import (
 	"github.com/sidelock/sidelock/httpapi"
 	"github.com/sidelock/sidelock/metrics"
 	"github.com/sidelock/sidelock/raftnode"
+	"github.com/sidelock/sidelock/raftnode/peer"
+	"github.com/sidelock/sidelock/raftnode/store"
+	"github.com/sidelock/sidelock/raftnode/trust"
 )
 
 func main() {
-	os.Exit(cli.Main(os.Args[1:], os.Environ(), os.Stdout, os.Stderr, cli.App{Serve: serve}))
+	os.Exit(cli.Main(os.Args[1:], os.Environ(), os.Stdout, os.Stderr, cli.App{Serve: serve, Recover: raftnode.Recover, Compact: store.Compact}))
 }
 
 // serve runs one sidecar until ctx ends: storage, peers, then HTTP; and back in the reverse order.
@@ -35,18 +35,26 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	security, expiries, err := peerSecurity(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	walls, err := openWalls(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
 	node, err := raftnode.Open(raftnode.Config{
 		DataDir: cfg.DataDir, Name: cfg.Node, PeerAddr: cfg.PeerAddr, Advertise: cfg.PeerAdvertise, Join: cfg.Join,
 		ClusterSize: cfg.ClusterSize, Existing: cfg.Existing, Voters: cfg.Voters, Spares: cfg.Spares, Agent: cfg.Agent,
 		Ephemeral: cfg.Ephemeral, Zone: cfg.Zone, Timing: timing, Version: cli.ReadVersion().Version,
-	}, raftnode.Deps{Logger: log, Recorder: meters, Fatal: func(err error) { die(log, stop, err) }})
+	}, raftnode.Deps{Logger: log, Recorder: meters, Security: security, Fatal: func(err error) { die(log, stop, err) }})
 	if err != nil {
 		return err
 	}
-	meters.Watch(gauges{node, cfg.DataDir})
+	meters.Watch(gauges{node, cfg.DataDir, func() []trust.Expiry { return append(expiries(), walls.Expiries()...) }})
 	api := httpapi.New(httpapi.Config{Node: apiNode{node}, Recorder: meters, Logger: log, AllowHosts: cfg.AllowHosts,
-		MetricsHandler: meters.Handler(), Version: cli.ReadVersion().Version, Draining: node.Draining})
-	servers, err := listen(cfg, api, log, stop)
+		MetricsHandler: meters.Handler(), Keys: walls.keys, Version: cli.ReadVersion().Version, Draining: node.Draining})
+	servers, err := listen(cfg, api, walls, stop)
 	if err == nil {
 		<-ctx.Done()
 	}
@@ -55,6 +63,9 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 		return errors.Join(why, shutDown(node, servers))
 	}
 	drain(node, cfg.DrainTimeout, log)
+	if cfg.Ephemeral {
+		leave(node, log)
+	}
 	return shutDown(node, servers)
 }
 
@@ -79,58 +90,35 @@ func fatal(ctx context.Context) error {
 	return nil
 }
 
-// listen opens the API and the ops addresses and serves them.
-func listen(cfg cli.ServeConfig, api *httpapi.API, log *slog.Logger, stop context.CancelCauseFunc) ([]*http.Server, error) {
-	main := httpapi.NewServer(api.Handler(), log)
-	servers := []*http.Server{main}
-	open := 0
-	for _, a := range cfg.APIAddrs {
-		l, err := httpapi.Listen(context.Background(), "tcp", a.Addr)
-		if a.Optional && absent(err) {
-			continue
-		}
-		if err != nil {
-			return servers, fmt.Errorf("open the API: %w; choose another with --api-addr", err)
-		}
-		open++
-		log.Info("serving the API", "addr", l.Addr().String())
-		run(main, l, stop)
+// peerSecurity is how peers are told from strangers, and which certificates there are in it to watch.
+func peerSecurity(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) (peer.Security, func() []trust.Expiry, error) {
+	var t *trust.Trust
+	var err error
+	switch {
+	case cfg.PeerSecretFile != "":
+		t, err = trust.FromSecret(ctx, cfg.PeerSecretFile, log)
+	case cfg.TLSCert != "":
+		t, err = trust.FromCertificates(ctx, cfg.TLSCA, cfg.TLSCert, cfg.TLSKey, log)
+	default:
+		return peer.Plain{}, func() []trust.Expiry { return nil }, nil
 	}
-	if open == 0 {
-		return servers, errors.New("open the API: this machine has none of the addresses of --api-addr")
+	if err != nil {
+		return nil, nil, err
 	}
-	if l, err := listenAdmin(cfg.DataDir); err != nil {
-		log.Warn("administrators' calls are not available: their socket cannot be made", "err", err)
-	} else {
-		admin := httpapi.NewServer(api.AdminHandler(), log)
-		servers = append(servers, admin)
-		run(admin, l, stop)
-	}
-	if cfg.OpsAddr != "" {
-		ops := httpapi.NewServer(api.OpsHandler(), log)
-		servers = append(servers, ops)
-		l, err := net.Listen("tcp", cfg.OpsAddr)
-		if err != nil {
-			return servers, fmt.Errorf("open the ops address: %w; choose another with --ops-addr", err)
-		}
-		log.Info("serving probes and metrics", "addr", l.Addr().String())
-		run(ops, l, stop)
-	}
-	return servers, nil
+	return t, t.Expiries, nil
 }
 
-func run(s *http.Server, l net.Listener, stop context.CancelCauseFunc) {
-	go func() {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			stop(died{fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)})
-		}
-	}()
+// leave takes a node whose disk does not outlive it out of the group, so that nobody waits for it.
+func leave(node *raftnode.Node, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	log.Info("leaving the group", "at_most", leaveTimeout)
+	if err := node.Leave(ctx); err != nil {
+		log.Warn("could not leave the group in order", "err", err)
+	}
 }
 
-// absent says whether the machine lacks the address, as one without IPv6 lacks ::1.
-func absent(err error) bool {
-	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
-}
+const leaveTimeout = 15 * time.Second // for a spare to take this node's place
 
 // drain serves what clients hold through this sidecar until they have let go of it, or patience is over. What they still hold
 // then is not released.
@@ -172,8 +160,9 @@ func newMeters() (*metrics.Metrics, error) {
 
 // gauges reads a node's values for a scrape.
 type gauges struct {
-	node *raftnode.Node
-	dir  string
+	node     *raftnode.Node
+	dir      string
+	expiries func() []trust.Expiry
 }
 
 var _ metrics.Source = gauges{}
@@ -181,7 +170,7 @@ var _ metrics.Source = gauges{}
 func (g gauges) Gauges() metrics.Gauges {
 	st, counts := g.node.Status(), g.node.Counts()
 	out := metrics.Gauges{
-		Sidecars: roles(st), Certificates: map[string]float64{},
+		Sidecars: roles(st), Certificates: g.certificates(),
 		ClusterID: st.ClusterID, HasLeader: st.Leader != nil, IsLeader: st.IsLeader, HealthyVoters: st.HealthyVoters,
 		FailureTolerance: max(metrics.Unknown, st.FailureTolerance), Term: st.Term, LastIndex: st.LastIndex,
 		CommitIndex: st.CommitIndex, AppliedIndex: st.AppliedIndex, DataBytes: raftnode.DiskUsage(g.dir),
@@ -193,6 +182,18 @@ func (g gauges) Gauges() metrics.Gauges {
 var _ raftnode.Recorder = (*metrics.Metrics)(nil)
 var _ httpapi.Recorder = (*metrics.Metrics)(nil)
 var _ httpapi.Node = apiNode{}
+
+// certificates are the ends of those in use, the earliest of each use.
+func (g gauges) certificates() map[string]float64 {
+	ends := map[string]float64{}
+	for _, e := range g.expiries() {
+		at := float64(e.NotAfter.Unix())
+		if first, known := ends[e.Use]; !known || at < first {
+			ends[e.Use] = at
+		}
+	}
+	return ends
+}
 
 // roles counts the sidecars of the group; nil if no roster of it is known.
 func roles(st raftnode.Status) map[string]int {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/sidelock/sidelock/raftnode"
+	"github.com/sidelock/sidelock/raftnode/store"
 )
 
 // The exit codes, which scripts rely on. A command that runs another one passes that one's through, as a shell does.
@@ -31,6 +33,10 @@ type App struct {
 	// Serve runs one sidecar until ctx ends, then shuts it down in order and returns nil. An error means that the
 	// sidecar could not start or had to stop.
 	Serve func(ctx context.Context, cfg ServeConfig, log *slog.Logger) error
+	// Recover makes the directory of a stopped sidecar a group of one; ask is shown it and returns nil to go on.
+	Recover func(dir, release string, ask func(raftnode.Survivor) error) (raftnode.Recovered, error)
+	// Compact writes the log of a stopped sidecar anew, without the room that it does not need.
+	Compact func(dir, release string) (store.Compacted, error)
 }
 
 // grammar is the whole command line: one line a command. The tag behind says what stands behind -- there, if anything.
@@ -45,6 +51,8 @@ type grammar struct {
 	Watch     watchCommand     `cmd:"" help:"Follow what happens to locks and elections, a line an event."`
 	Release   releaseCommand   `cmd:"" help:"Release a lock by its lease ID, or by force somebody else's."`
 	Status    statusCommand    `cmd:"" help:"Show the group at a glance, and whether it is healthy."`
+	Recover   recoverCommand   `cmd:"" help:"Make one survivor a new group, when most voters are lost for good."`
+	Compact   compactCommand   `cmd:"" help:"Give the room that a stopped sidecar's log does not need back."`
 	Version   versionCommand   `cmd:"" help:"Print version, commit, Go and raft."`
 }
 

@@ -2,30 +2,53 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/sidelock/sidelock/client"
 )
 
-// connection is the flag of every command that asks a sidecar.
+// connection are the flags of every command that asks a sidecar.
 type connection struct {
-	Server text `placeholder:"URL" default:"http://localhost:5625" help:"The sidecar to ask: http://host:port, https://host:port or unix:///path/to/socket."`
+	Server     text `placeholder:"URL" default:"http://localhost:5625" help:"The sidecar to ask: http://host:port, https://host:port or unix:///path/to/socket."`
+	APIKeyFile text `name:"api-key-file" placeholder:"FILE" help:"A file with the API key that the sidecar wants, read again for each call; $SIDELOCK_API_KEY, the key itself, will do too."`
+	APICA      text `name:"api-ca" placeholder:"FILE" help:"The authorities that sign the sidecar's certificate, in PEM; this machine's own if not given."`
+
+	env environment
+}
+
+// apiKeyVar has the API key itself. There is no flag for that: a command line is for all to see.
+const apiKeyVar = envPrefix + "API_KEY"
+
+// AfterApply is called by kong, and keeps the variables for what has no flag.
+func (s *connection) AfterApply(c *call) error {
+	s.env = c.env
+	return nil
 }
 
 // url is the sidecar's address; host:port, as one types it for curl, will do.
 func (s *connection) url(r reader) string {
 	word := r.string("server", &s.Server)
-	if word != "" && !strings.Contains(word, "://") {
-		return "http://" + word
+	if word == "" || strings.Contains(word, "://") {
+		return word
 	}
-	return word
+	if s.APICA.word() != "" {
+		return "https://" + word
+	}
+	return "http://" + word
 }
 
 // client makes the client; nil after a fault.
 func (s *connection) client(r reader, options ...client.Option) *client.Client {
+	before := len(r.faults.list)
+	options = append(options, s.credentials(r)...)
+	if len(r.faults.list) > before {
+		return nil
+	}
 	cl, err := client.New(s.url(r), options...)
 	if err != nil {
 		r.faults.add("server", &s.Server.setting, "%s", plainError(err))
@@ -33,6 +56,44 @@ func (s *connection) client(r reader, options ...client.Option) *client.Client {
 	}
 	return cl
 }
+
+// credentials are what the client shows, and whom it trusts. A file is tried here, so that its fault has its flag's name.
+func (s *connection) credentials(r reader) (options []client.Option) {
+	switch path, key := r.string("api-key-file", &s.APIKeyFile), s.env[apiKeyVar]; {
+	case path != "" && key != "" && s.APIKeyFile.from != "":
+		r.faults.add("api-key-file", &s.APIKeyFile.setting, "and %s are two keys: unset one", apiKeyVar)
+	case path != "":
+		options = append(options, s.tried(r, "api-key-file", &s.APIKeyFile, client.WithAPIKeyFile(path)))
+	case key != "":
+		if _, err := client.New("", client.WithAPIKey(key)); err != nil {
+			r.faults.at(apiKeyVar, "%s", plainError(err))
+		}
+		options = append(options, client.WithAPIKey(key))
+	}
+	if path := r.string("api-ca", &s.APICA); path != "" {
+		pem, err := os.ReadFile(path)
+		if err != nil {
+			r.faults.add("api-ca", &s.APICA.setting, "%v", err)
+			return options
+		}
+		if server := s.url(r); !strings.HasPrefix(server, "https://") {
+			r.faults.add("api-ca", &s.APICA.setting, "is of no use with %s: certificates are for addresses that begin with https://", server)
+		}
+		options = append(options, s.tried(r, "api-ca", &s.APICA, client.WithCA(pem)))
+	}
+	return options
+}
+
+// tried is an option that has been seen to work.
+func (s *connection) tried(r reader, flag string, from *text, o client.Option) client.Option {
+	if _, err := client.New("https://localhost", o); err != nil {
+		r.faults.add(flag, &from.setting, "%s", plainError(err))
+	}
+	return o
+}
+
+// hasKey says whether an API key was given.
+func (s *connection) hasKey() bool { return s.APIKeyFile.word() != "" || s.env[apiKeyVar] != "" }
 
 // quick is for commands at whose end a person sits: a sidecar sits out a change of Raft leader by itself, and one that
 // does not run is better named soon.
@@ -78,13 +139,18 @@ func (s source) failed(err error) error {
 // whatToDo is advice on an error of the client, "" where the error says enough. localHelps says that --local is to be had.
 func whatToDo(err error, server string, localHelps bool) string {
 	var refused *client.Error
+	var distrusted *tls.CertificateVerificationError
 	switch answered := errors.As(err, &refused); {
+	case answered && refused.Code == "unauthenticated":
+		return fmt.Sprintf("; a key is in the file that --api-key-file names, or in $%s", apiKeyVar)
 	case errors.Is(err, client.ErrNotSidelock):
 		return fmt.Sprintf("; --server is %s", server)
 	case errors.Is(err, client.ErrUnavailable) && answered && localHelps:
 		return "; `sidelock status` says what is wrong with the group, and --local shows what this sidecar knew last"
 	case errors.Is(err, client.ErrUnavailable) && answered:
 		return "; `sidelock status` says what is wrong with the group"
+	case errors.As(err, &distrusted):
+		return "; --api-ca names the file of an authority"
 	case errors.Is(err, client.ErrUnavailable):
 		return fmt.Sprintf("; start one with `sidelock serve`, or say with --server where it is, if not at %s", server)
 	}

@@ -57,7 +57,7 @@ func configurable(flag *kong.Flag) bool { return flag.Name != "help" && !flag.Ta
 // unknown warns of every SIDELOCK_* variable that no command has a flag for. It is no fault: other programs and other
 // versions may want it.
 func (e environment) unknown(app *kong.Application) []string {
-	known := []string{lockVar, electionVar}
+	known := []string{lockVar, electionVar, apiKeyVar}
 	for _, command := range app.Children {
 		for _, flag := range command.Flags {
 			if configurable(flag) {

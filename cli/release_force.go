@@ -15,7 +15,7 @@ import (
 
 const adminSocketName = "admin.sock"
 
-// force ends the named grant, through the admin socket; if none is named it shows which there are.
+// force ends the named grant, through the admin socket or with an administrator's API key; if none is named it shows which there are.
 func (l *releaseCommand) force(r reader, plan releasePlan) error {
 	c := plan.c
 	if c.given["lease"] && l.Lease.from == "" {
@@ -26,24 +26,49 @@ func (l *releaseCommand) force(r reader, plan releasePlan) error {
 		r.faults.add("reason", nil, "is missing: the holder is told why, and the history remembers it")
 	}
 	immediate := r.boolean("immediate", &l.Immediate)
-	socket := l.adminSocket(c, r)
+	way := l.administrators(c, r)
 	if err := c.faults.err(c.name); err != nil {
 		return err
 	}
 	c.warn()
 	ctx, stop := c.interruptible()
 	defer stop()
-	if err := reachable(ctx, socket); err != nil {
-		return err
-	}
-	cl, err := client.New("unix://"+socket, quick())
+	cl, err := way.open(ctx)
 	if err != nil {
 		return err
 	}
+	plan.server = way.server
 	if plan.token == 0 {
 		return plan.showGrants(ctx, cl)
 	}
 	return plan.end(ctx, cl, reason, immediate)
+}
+
+// adminWay is how an administrator's call gets to a sidecar.
+type adminWay struct {
+	socket string         // "": with a key
+	keyed  *client.Client // to the API
+	server string         // for people
+}
+
+// administrators settles the way: the socket, unless a key is given, and the socket is not, or the key more plainly.
+func (l *releaseCommand) administrators(c *call, r reader) adminWay {
+	socket := c.given["data-dir"] || c.given["admin-socket"]
+	aloud := c.given["api-key-file"] && l.APIKeyFile.from == ""
+	if l.hasKey() && (aloud || !socket) {
+		return adminWay{keyed: l.client(r, quick()), server: l.url(r)}
+	}
+	return adminWay{socket: l.adminSocket(c, r), server: "the admin socket"}
+}
+
+func (w adminWay) open(ctx context.Context) (*client.Client, error) {
+	if w.keyed != nil {
+		return w.keyed, nil
+	}
+	if err := reachable(ctx, w.socket); err != nil {
+		return nil, err
+	}
+	return client.New("unix://"+w.socket, quick())
 }
 
 func (l *releaseCommand) adminSocket(c *call, r reader) string {
@@ -91,7 +116,7 @@ func (p releasePlan) end(ctx context.Context, cl *client.Client, reason string, 
 	case errors.Is(err, client.ErrStaleToken):
 		return fmt.Errorf("nothing was done: nobody holds %s %s with token %d now; the same command without --token shows who holds it", p.kind, p.name, p.token)
 	case err != nil:
-		return errors.New(plainError(err) + whatToDo(err, "the admin socket", false))
+		return errors.New(plainError(err) + whatToDo(err, p.server, false))
 	}
 	if p.json {
 		return printJSON(p.c.stdout, map[string]any{
@@ -117,7 +142,7 @@ type grant struct {
 func (p releasePlan) showGrants(ctx context.Context, cl *client.Client) error {
 	grants, err := p.grants(ctx, cl)
 	if err != nil {
-		return errors.New(plainError(err))
+		return errors.New(plainError(err) + whatToDo(err, p.server, false))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "--token is missing, and nothing was done. ")

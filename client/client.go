@@ -2,6 +2,8 @@ package client
 
 import (
 	"crypto/rand"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -25,6 +27,9 @@ type Client struct {
 	onRetry  func(error)
 	local    bool
 	now      func() instant
+	key      func() (string, error) // the API key; nil: none
+	tls      *tls.Config            // nil: that of net/http
+	wrong    error                  // what an option cannot do
 }
 
 // Option changes what [New] makes.
@@ -34,8 +39,8 @@ type Option func(*Client)
 // says nothing else. The default is the name of the sidecar.
 func WithOwner(owner string) Option { return func(c *Client) { c.owner = owner } }
 
-// WithTransport replaces the transport: for TLS with certificates of one's own, for headers, for tests. Of a base
-// unix:///path it then sees http://localhost and has to dial the socket itself.
+// WithTransport replaces the transport: for headers, for tests. Of a base unix:///path it then sees http://localhost and
+// has to dial the socket itself; and TLS is its own matter.
 func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.http.Transport = t } }
 
 // WithRetryFor bounds how long a call that does not wait (TryLock, Unlock, reads) goes on trying while the sidecar or
@@ -69,13 +74,22 @@ func New(base string, options ...Option) (*Client, error) {
 	c := &Client{
 		base: strings.TrimRight(u.String(), "/"), retryFor: DefaultRetryFor, now: now,
 		http: &http.Client{
-			Transport: newTransport(u.Hostname(), socket),
-			// A sidecar redirects nowhere: whatever does is none, and must not be followed with a lease ID.
+			// A sidecar redirects nowhere: whatever does is none, and must not be followed with a lease ID or a key.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
 	for _, o := range options {
 		o(c)
+	}
+	switch {
+	case c.wrong != nil:
+		return nil, fmt.Errorf("sidelock: %w", c.wrong)
+	case c.tls != nil && u.Scheme != "https":
+		return nil, fmt.Errorf("sidelock: the address %q does not begin with https://, and certificates are for that", base)
+	case c.tls != nil && c.http.Transport != nil:
+		return nil, errors.New("sidelock: WithTransport and TLS options exclude each other: set TLS up in the transport")
+	case c.http.Transport == nil:
+		c.http.Transport = newTransport(u.Hostname(), socket, c.tls)
 	}
 	return c, nil
 }

@@ -31,11 +31,11 @@ func TestAddressesAreChecked(t *testing.T) {
 
 func TestNoProxyForThisMachine(t *testing.T) {
 	for host, want := range map[string]bool{"localhost": false, "127.0.0.1": false, "127.8.9.1": false, "::1": false, "::ffff:127.0.0.1": false, "10.0.0.1": true, "sidelock.example": true} {
-		if got := newTransport(host, "").Proxy != nil; got != want {
+		if got := newTransport(host, "", nil).Proxy != nil; got != want {
 			t.Errorf("%s: a proxy may be used: %v", host, got)
 		}
 	}
-	if newTransport("localhost", "/run/x.sock").Proxy != nil {
+	if newTransport("localhost", "/run/x.sock", nil).Proxy != nil {
 		t.Error("a proxy may be used for a socket")
 	}
 }

@@ -37,11 +37,17 @@
 // ([WithRetryFor]). Repeating is safe, because the client chooses the lease ID of each call: said twice it has one effect.
 // [WithOnRetry] tells a program why it hangs.
 //
+// # Keys and TLS
+//
+// [WithAPIKey] and [WithAPIKeyFile] send the API key that a sidecar may want, [WithCA] says whom to trust where its address begins with
+// https://. A call without a key, or with one that may not make it, is refused with [ErrForbidden], and its text says what is missing. A
+// hold goes on when its key is replaced: the sidecar closes the stream, and the next one begins with the key that the file has now.
+//
 // # Less, and more
 //
 // [Client.TryLock] and [Client.Lock] take a lock that the program renews by itself with [Lock.Renew]. [Client.GetLock],
 // [Client.Locks], [Client.History], [Client.Events] and their like look on; [Client.Local] makes them work during an
 // outage. [Client.ForceRelease] is for administrators.
 //
-// A lease ID is a secret: who has it may renew and release. The client draws them, and puts them into no error and no log.
+// A lease ID is a secret: who has it may renew and release. The client draws them, and puts them into no error and no log; nor API keys.
 package client

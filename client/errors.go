@@ -1,6 +1,7 @@
 package client
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -165,7 +166,22 @@ type unreachable struct {
 }
 
 func (e *unreachable) Error() string {
+	if why := distrust(e.err); why != "" {
+		return fmt.Sprintf("sidelock: %s: %s: %v", e.call, why, e.err)
+	}
 	return fmt.Sprintf("sidelock: %s: no answer from the sidecar; is it running? %v", e.call, e.err)
+}
+
+// distrust says what to do where TLS was the matter; "" where it was not.
+func distrust(err error) string {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate):
+		return "the sidecar's certificate is not trusted here; name the authority that signed it, or use a host name that it has"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "what answered does not speak TLS; if it is the sidecar, its address begins with http://"
+	}
+	return ""
 }
 
 func (e *unreachable) Is(target error) bool { return target == ErrUnavailable }

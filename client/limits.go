@@ -44,6 +44,7 @@ const (
 	maxAnswer      = 64 << 20 // a page of a list has up to listPage locks
 	maxProblem     = 1 << 20
 	maxHeaderBytes = 64 << 10
+	maxKeyFile     = 1 << 10
 	listPage       = 200
 	maxNoticeQueue = 16 // calls of OnQueued and OnJeopardy that wait for a slow one
 )

@@ -88,13 +88,13 @@ func TestHistoryHasAllThatTheAnswerHas(t *testing.T) {
 
 func TestClusterHasAllThatTheAnswerHas(t *testing.T) {
 	in(t, func(t *testing.T, s *sidecar) {
-		got, _ := read(s, "GET /v1/cluster", `{"id":"c-1","members":[{"name":"n1","id":"id-1","address":"a:1","role":"voter","healthy":true,"last_contact_ms":4,"version":"1"},
-			{"name":"n2","id":"id-2","address":null,"role":"agent","healthy":false,"last_contact_ms":null,"version":null}],
+		got, _ := read(s, "GET /v1/cluster", `{"id":"c-1","node":{"name":"n2","id":"id-2","role":"agent","version":"2"},"members":[{"name":"n1","id":"id-1","address":"a:1","role":"voter","zone":"z","healthy":true,"last_contact_ms":4,"version":"1"},
+			{"name":"n2","id":"id-2","address":null,"role":"agent","zone":null,"healthy":false,"last_contact_ms":null,"version":null}],
 			"raft_leader":{"name":"n1","id":"id-1","address":"a:1"},"term":3,"commit_index":913,"applied_index":912,"failure_tolerance":-1}`,
 			func() (*Cluster, error) { return s.client().Local().Cluster(background) })
 		n1 := MemberRef{"n1", "id-1", "a:1"}
-		wantEqual(t, got, &Cluster{ID: "c-1", RaftLeader: &n1, Term: 3, CommitIndex: 913, AppliedIndex: 912, FailureTolerance: -1, Members: []Member{
-			{MemberRef: n1, Role: "voter", Healthy: true, LastContact: 4 * time.Millisecond, Version: "1"},
+		wantEqual(t, got, &Cluster{ID: "c-1", Node: Self{Name: "n2", ID: "id-2", Role: "agent", Version: "2"}, RaftLeader: &n1, Term: 3, CommitIndex: 913, AppliedIndex: 912, FailureTolerance: -1, Members: []Member{
+			{MemberRef: n1, Role: "voter", Zone: "z", Healthy: true, LastContact: 4 * time.Millisecond, Version: "1"},
 			{MemberRef: MemberRef{Name: "n2", ID: "id-2"}, Role: "agent", LastContact: -1},
 		}})
 	})

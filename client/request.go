@@ -63,6 +63,9 @@ func (c *Client) send(ctx context.Context, r *request, accept string) (*http.Res
 	if r.lease != "" {
 		req.Header.Set(leaseHeader, r.lease)
 	}
+	if err := c.authorise(req); err != nil {
+		return nil, fmt.Errorf("sidelock: %s: %w", r.call, err)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, &unreachable{call: r.call, err: whatBroke(ctx, err)}

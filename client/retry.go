@@ -36,7 +36,7 @@ func definite(err error) bool {
 func misconfigured(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	return errors.Is(err, fs.ErrPermission) || errors.As(err, &certificate) || errors.As(err, &record)
+	return errors.Is(err, fs.ErrPermission) || errors.As(err, &certificate) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // pause is how long to wait after the given number of failures in a row, the last with err. It is spread, so that the

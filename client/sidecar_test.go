@@ -77,7 +77,7 @@ func (s *sidecar) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // client makes a client whose connections lead here.
 func (s *sidecar) client(options ...Option) *Client {
 	s.t.Helper()
-	transport := newTransport("localhost", "")
+	transport := newTransport("localhost", "", nil)
 	transport.DialContext = s.dial
 	c, err := New("http://localhost", append([]Option{WithTransport(transport)}, options...)...)
 	if err != nil {

@@ -109,6 +109,7 @@ type PastEvent struct {
 // Cluster is the group as one sidecar last knew it.
 type Cluster struct {
 	ID                        string // "" until there is one
+	Node                      Self   // the sidecar that answered
 	Members                   []Member
 	RaftLeader                *MemberRef // nil: none known
 	Term                      uint64
@@ -116,10 +117,18 @@ type Cluster struct {
 	FailureTolerance          int // how many more voters may be lost; negative without a majority
 }
 
+// Self is a sidecar as it speaks of itself.
+type Self struct {
+	Name, ID string
+	Role     string // voter, spare or agent; "" before it has joined the group
+	Version  string
+}
+
 // Member is one sidecar of the group.
 type Member struct {
 	MemberRef
 	Role        string // voter, spare or agent
+	Zone        string // what fails together with it; "" if nothing was said
 	Healthy     bool
 	LastContact time.Duration // -1: never, or not known there
 	Version     string        // "" if not known

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
@@ -9,11 +10,12 @@ import (
 )
 
 // newTransport makes the transport to a host or, if one is given, a socket. It speaks HTTP/1.1 alone, so that a hold has
-// a connection of its own and closing it is seen at once.
-func newTransport(host, socket string) *http.Transport {
+// a connection of its own and closing it is seen at once. secure is how it speaks TLS; nil is as net/http does.
+func newTransport(host, socket string, secure *tls.Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialWithin}
 	t := &http.Transport{
 		DialContext:            dialer.DialContext,
+		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    dialWithin,
 		DisableCompression:     true, // a compressor may hold lines of a stream back
 		MaxIdleConnsPerHost:    16,

@@ -41,7 +41,8 @@ func pastEvents(list []wirePastEvent) []PastEvent {
 }
 
 type wireCluster struct {
-	ID               string         `json:"id"` // null leaves ""
+	ID               string         `json:"id"`   // null leaves ""
+	Node             Self           `json:"node"` // a role or a version of null leaves ""
 	Members          []wireMember   `json:"members"`
 	RaftLeader       *wireMemberRef `json:"raft_leader"`
 	Term             *uint64        `json:"term"`
@@ -59,6 +60,7 @@ type wireMemberRef struct {
 type wireMember struct {
 	wireMemberRef
 	Role        string        `json:"role"`
+	Zone        string        `json:"zone"` // null leaves ""
 	Healthy     bool          `json:"healthy"`
 	LastContact *milliseconds `json:"last_contact_ms"`
 	Version     string        `json:"version"` // null leaves ""
@@ -73,14 +75,14 @@ func (c *wireCluster) missing() string {
 
 func (c *wireCluster) cluster() *Cluster {
 	out := &Cluster{
-		ID: c.ID, Term: *c.Term, CommitIndex: c.CommitIndex, AppliedIndex: c.AppliedIndex, FailureTolerance: c.FailureTolerance,
+		ID: c.ID, Node: c.Node, Term: *c.Term, CommitIndex: c.CommitIndex, AppliedIndex: c.AppliedIndex, FailureTolerance: c.FailureTolerance,
 	}
 	if c.RaftLeader != nil {
 		leader := MemberRef(*c.RaftLeader)
 		out.RaftLeader = &leader
 	}
 	for _, m := range c.Members {
-		member := Member{MemberRef: MemberRef(m.wireMemberRef), Role: m.Role, Healthy: m.Healthy, LastContact: -1, Version: m.Version}
+		member := Member{MemberRef: MemberRef(m.wireMemberRef), Role: m.Role, Zone: m.Zone, Healthy: m.Healthy, LastContact: -1, Version: m.Version}
 		if m.LastContact != nil {
 			member.LastContact = m.LastContact.duration()
 		}

@@ -127,7 +127,7 @@ func TestAnswersToQueriesAreAsDocumented(t *testing.T) {
 }
 
 func TestClusterIsWhatThisNodeLastKnew(t *testing.T) {
-	const cluster = `{"id":"c-1","members":[{"name":"n1","id":"id-1","address":"127.0.0.1:5626","role":"voter","healthy":true,"last_contact_ms":0,"version":"1.0.0"},{"name":"n2","id":"id-2","address":null,"role":"voter","healthy":false,"last_contact_ms":null,"version":null}],"raft_leader":{"name":"n1","id":"id-1","address":"127.0.0.1:5626"},"term":3,"commit_index":913,"applied_index":912,"failure_tolerance":0,"feature_level":1}`
+	const cluster = `{"id":"c-1","node":{"name":"n1","id":"id-1","role":"voter","version":"1.0.0"},"members":[{"name":"n1","id":"id-1","address":"127.0.0.1:5626","role":"voter","zone":"a","healthy":true,"last_contact_ms":0,"version":"1.0.0"},{"name":"n2","id":"id-2","address":null,"role":"voter","zone":null,"healthy":false,"last_contact_ms":null,"version":null}],"raft_leader":{"name":"n1","id":"id-1","address":"127.0.0.1:5626"},"term":3,"commit_index":913,"applied_index":912,"failure_tolerance":0,"feature_level":1}`
 	node := newFakeNode()
 	if resp, got := answerTo(t, node, formRequest("GET", "/v1/cluster?consistency=local", "")); got != cluster || resp.Header.Get("Sidelock-Index") != "912" {
 		t.Errorf("index %s\n got %s\nwant %s", resp.Header.Get("Sidelock-Index"), got, cluster)

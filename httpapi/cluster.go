@@ -13,7 +13,7 @@ func (q *call) getCluster() *problem {
 		return p
 	}
 	q.index(s.AppliedIndex)
-	q.out.cluster(&s)
+	q.out.cluster(&s, q.api.version)
 	return q.answer(http.StatusOK)
 }
 
@@ -42,9 +42,15 @@ func (q *call) status() (raftnode.Status, *problem) {
 }
 
 // Cluster.
-func (e *encoder) cluster(s *raftnode.Status) {
+func (e *encoder) cluster(s *raftnode.Status, version string) {
 	e.item()
 	e.stringOrNull("id", s.ClusterID)
+	e.object("node")
+	e.string("name", s.Name)
+	e.string("id", s.ID)
+	e.stringOrNull("role", string(s.Role))
+	e.stringOrNull("version", version)
+	e.end()
 	e.array("members")
 	for i := range s.Members {
 		e.member(&s.Members[i])
@@ -65,6 +71,7 @@ func (e *encoder) member(m *raftnode.Member) {
 	e.string("id", m.ID)
 	e.stringOrNull("address", m.Address)
 	e.string("role", string(m.Role))
+	e.stringOrNull("zone", m.Zone)
 	e.bool("healthy", m.Healthy)
 	if m.LastContact < 0 {
 		e.null("last_contact_ms")

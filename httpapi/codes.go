@@ -21,6 +21,10 @@ const (
 	BodyTooLarge         lease.Code = "body_too_large"
 	UnsupportedMediaType lease.Code = "unsupported_media_type"
 	TooManyStreams       lease.Code = "too_many_streams"
+	NoSuchMember         lease.Code = "no_such_member"
+	NotAMember           lease.Code = "not_a_member"
+	LastVoter            lease.Code = "last_voter"
+	NoMajorityLeft       lease.Code = "no_majority_left"
 	NotLeading           lease.Code = "not_leading"
 	Internal             lease.Code = "internal"
 
@@ -69,6 +73,14 @@ var classes = map[lease.Code]class{
 		"the lease is alive and does not hold this name: stop the work that relied on it"},
 	lease.TokenRequired: {409, false, "Token is required",
 		"the lease is explicit: name the grant to release by its token"},
+	NoSuchMember: {404, false, "The group has no such member",
+		"GET /v1/cluster lists the members and their IDs; one that was removed already is not among them"},
+	NotAMember: {409, false, "It is an agent",
+		"an agent is no member of the group: stop it, and it is gone"},
+	LastVoter: {409, false, "It is the last voter",
+		"the group would be gone with its last voter; stop the sidecar, or start others that join the group first"},
+	NoMajorityLeft: {409, false, "Too few healthy voters would be left",
+		"without it the voters that are healthy would be no majority: bring others back first, or, if they are lost for good, use sidelock recover"},
 	lease.LeaseExpired: {410, false, "Lease has ended",
 		"stop the work that relied on this lease, and acquire anew without a lease ID or with a new one"},
 	lease.StaleToken: {412, false, "Token is not current",
@@ -126,7 +138,7 @@ var classes = map[lease.Code]class{
 // ownCodes are the codes that only this package gives.
 var ownCodes = []lease.Code{
 	InvalidWait, InvalidMode, InvalidConsistency, Unauthenticated, Forbidden, HostNotAllowed, CrossOrigin, NotFound, MethodNotAllowed,
-	BodyTooLarge, UnsupportedMediaType, TooManyStreams, NotLeading, Internal,
+	BodyTooLarge, UnsupportedMediaType, TooManyStreams, NotLeading, Internal, NoSuchMember, NotAMember, LastVoter, NoMajorityLeft,
 }
 
 // Codes lists every value of the code label that a Recorder may see; "ok" is success.

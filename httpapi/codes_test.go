@@ -16,9 +16,9 @@ func TestEveryCodeHasAStatusOfThePage(t *testing.T) {
 	page := map[int][]lease.Code{
 		401: {Unauthenticated},
 		403: {Forbidden, HostNotAllowed, CrossOrigin},
-		404: {NotFound},
+		404: {NotFound, NoSuchMember},
 		405: {MethodNotAllowed},
-		409: {lease.NotHolder, lease.TokenRequired},
+		409: {lease.NotHolder, lease.TokenRequired, NotAMember, LastVoter, NoMajorityLeft},
 		410: {lease.LeaseExpired},
 		412: {lease.StaleToken},
 		413: {BodyTooLarge},

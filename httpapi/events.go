@@ -34,7 +34,8 @@ func (q *call) events() *problem {
 	if err != nil {
 		return q.failed(err)
 	}
-	s := q.stream(q.api.node.Status().StateIndex)
+	defer sub.Close()
+	s := q.stream(sub.Index())
 	if q.r.Method == http.MethodHead {
 		return nil
 	}

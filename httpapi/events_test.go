@@ -34,7 +34,9 @@ func (s fakeSub) Next(ctx context.Context) (raftnode.Delivery, error) {
 }
 
 func (fakeSub) Position() raftnode.EventID { return raftnode.EventID{Index: 930} }
+func (fakeSub) Index() uint64              { return 928 }
 func (fakeSub) Age() time.Duration         { return 7 * time.Millisecond }
+func (fakeSub) Close()                     {}
 
 // subscribed is a node whose subscribers get these deliveries and are then cut off as too slow.
 func subscribed(deliveries ...raftnode.Delivery) *fakeNode {

@@ -21,6 +21,7 @@ type fakeNode struct {
 	query   func(context.Context, lease.Query, raftnode.Consistency) (lease.Answer, raftnode.ReadInfo, error)
 	confirm func(context.Context) error
 	status  raftnode.Status
+	remove  func(ctx context.Context, id string) error
 
 	hold      func(context.Context, lease.Command, time.Duration) (httpapi.Holding, raftnode.Outcome, error)
 	subscribe func(context.Context, *raftnode.EventID, raftnode.Filter) (httpapi.Subscription, error)
@@ -36,10 +37,10 @@ type fakeNode struct {
 var _ httpapi.Node = (*fakeNode)(nil)
 
 func newFakeNode() *fakeNode {
-	n1 := raftnode.Member{ID: "id-1", Name: "n1", Address: "127.0.0.1:5626", Role: raftnode.Voter, Healthy: true, Version: "1.0.0"}
+	n1 := raftnode.Member{ID: "id-1", Name: "n1", Address: "127.0.0.1:5626", Role: raftnode.Voter, Zone: "a", Healthy: true, Version: "1.0.0"}
 	n2 := raftnode.Member{ID: "id-2", Name: "n2", Role: raftnode.Voter, LastContact: -1}
 	return &fakeNode{status: raftnode.Status{
-		ID: "id-1", Name: "n1", ClusterID: "c-1", Members: []raftnode.Member{n1, n2}, Leader: &n1, IsLeader: true,
+		ID: "id-1", Name: "n1", Role: raftnode.Voter, ClusterID: "c-1", Members: []raftnode.Member{n1, n2}, Leader: &n1, IsLeader: true,
 		Term: 3, CommitIndex: 913, AppliedIndex: 912, HealthyVoters: 1, FailureTolerance: 0, FeatureLevel: 1, Ready: true,
 	}}
 }
@@ -137,7 +138,15 @@ func (n *fakeNode) Leads(election string) (lease.Token, time.Duration, bool) {
 func (n *fakeNode) Ending() <-chan struct{} { return n.ending }
 
 func (n *fakeNode) Status() raftnode.Status { return n.status }
-func (n *fakeNode) MinTTL() time.Duration   { return time.Second }
+
+func (n *fakeNode) RemoveMember(ctx context.Context, id string) error {
+	if n.remove != nil {
+		return n.remove(ctx, id)
+	}
+	return raftnode.ErrNoSuchMember
+}
+
+func (n *fakeNode) MinTTL() time.Duration { return time.Second }
 
 func (n *fakeNode) Confirm(ctx context.Context) error {
 	if n.confirm != nil {

@@ -13,6 +13,7 @@ const (
 	LargeAnswerWrite  = 30 * time.Second // that deadline
 	RequestTimeout    = 5 * time.Second  // to sit out a missing Raft leader and retry inside, on top of the caller's wait
 	ProbeTimeout      = 1 * time.Second  // of readyz?quorum=1
+	RemoveTimeout     = 15 * time.Second // to take a member out of the group, which may mean to replace it first
 	MaxStreams        = 1000             // open at one sidecar: holds and events
 	StreamWrite       = 5 * time.Second  // for a client to take one frame; a slower one is cut off
 	HoldAliveEvery    = 5 * time.Second  // the longest silence on a hold stream; a third of the TTL if that is shorter

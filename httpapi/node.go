@@ -22,6 +22,9 @@ type Node interface {
 	Status() raftnode.Status
 	// Confirm returns nil if a Raft leader confirmed itself with a majority after the call began.
 	Confirm(ctx context.Context) error
+	// RemoveMember takes a member out of the group. Beside *raftnode.Error it returns raftnode's ErrNoSuchMember, ErrIsAgent, ErrLastVoter and
+	// ErrNoMajority.
+	RemoveMember(ctx context.Context, id string) error
 	// MinTTL is the group's shortest TTL.
 	MinTTL() time.Duration
 
@@ -50,7 +53,9 @@ type Holding interface {
 type Subscription interface {
 	Next(ctx context.Context) (raftnode.Delivery, error)
 	Position() raftnode.EventID
+	Index() uint64
 	Age() time.Duration
+	Close()
 }
 
 var (

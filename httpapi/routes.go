@@ -75,6 +75,7 @@ var routes = []route{
 
 	{"GET", "/v1/cluster", "cluster_get", "the group, as this sidecar last knew it", read, 0, set(pConsistency), (*call).getCluster},
 	{"GET", "/v1/cluster/leader", "cluster_leader", "the Raft leader", read, 0, set(pConsistency), (*call).getRaftLeader},
+	{"DELETE", "/v1/cluster/members/:id", "member_remove", "take out a member that is gone for good; for administrators", admin, 0, 0, (*call).removeMember},
 
 	{"GET", "/", "index", "this page", open, lax, 0, (*call).indexPage},
 	{"GET", "/livez", "livez", "is this process alive", open, lax | ops, 0, (*call).livez},

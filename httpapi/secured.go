@@ -22,6 +22,7 @@ type Certificate struct{ current atomic.Pointer[shown] }
 type shown struct {
 	pair     tls.Certificate
 	notAfter time.Time
+	lifetime time.Duration
 }
 
 // NewCertificate takes a chain of certificates, the API's own first, and its private key, both in PEM. One that has expired is taken, for a
@@ -52,21 +53,25 @@ func (c *Certificate) Load(chain, key []byte) error {
 // NotAfter is when the first certificate of the chain in use expires.
 func (c *Certificate) NotAfter() time.Time { return c.current.Load().notAfter }
 
+// Lifetime is how long that certificate is valid in all.
+func (c *Certificate) Lifetime() time.Duration { return c.current.Load().lifetime }
+
 func newShown(chain, key []byte) (*shown, error) {
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
 		return nil, err
 	}
-	s := &shown{pair: pair, notAfter: pair.Leaf.NotAfter}
+	first := pair.Leaf
 	for _, raw := range pair.Certificate[1:] {
 		above, err := x509.ParseCertificate(raw)
 		if err != nil {
 			return nil, err
 		}
-		if above.NotAfter.Before(s.notAfter) {
-			s.notAfter = above.NotAfter
+		if above.NotAfter.Before(first.NotAfter) {
+			first = above
 		}
 	}
+	s := &shown{pair: pair, notAfter: first.NotAfter, lifetime: first.NotAfter.Sub(first.NotBefore)}
 	use := pair.Leaf.ExtKeyUsage
 	if len(use) > 0 && !slices.Contains(use, x509.ExtKeyUsageServerAuth) && !slices.Contains(use, x509.ExtKeyUsageAny) {
 		return nil, errors.New("the certificate is not for servers: its extended key usage lacks serverAuth")

@@ -31,6 +31,8 @@ type Config struct {
 	Timing   Timing
 	Settings lease.Settings // limits of the group, used only by whoever writes its first entry
 	Version  string
+
+	features uint32 // tests: the level that this node says it understands; 0: lease.MaxLevel
 }
 
 // Deps is what a node needs from outside.

@@ -51,6 +51,8 @@ type feed struct {
 	floor EventID    // what happened before is not known in this epoch
 	head  EventID    // the position behind all that was applied
 	news  broadcast
+
+	readers readers // from elsewhere
 }
 
 // add appends what happened in one entry.

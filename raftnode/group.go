@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
-	"github.com/sidelock/sidelock/lease"
 	"github.com/sidelock/sidelock/raftnode/peer"
 )
 
@@ -20,7 +19,7 @@ func (n *Node) Status() Status {
 	if m := n.asMember(); m != nil {
 		st.LastIndex, st.CommitIndex, st.AppliedIndex = m.raft.LastIndex(), m.raft.CommitIndex(), m.raft.AppliedIndex()
 	}
-	st.Term, st.StateIndex, st.FeatureLevel = n.term(), n.machine.applied.Load(), n.level()
+	st.Term, st.StateIndex, st.FeatureLevel = n.term(), n.machine.applied.Load(), n.FeatureLevel()
 	st.IsLeader = n.reigning() != nil
 	leader := n.knownLeader()
 	for _, l := range n.group() {
@@ -43,6 +42,9 @@ func (n *Node) Status() Status {
 	st.Ready = n.ready.Load() && !st.Draining
 	if !st.Ready {
 		st.NotReady = "this node has not caught up with its group yet"
+		if why := n.refusal(); why != "" {
+			st.NotReady = why
+		}
 		if st.Draining {
 			st.NotReady = "this node is stopping"
 		}
@@ -52,8 +54,8 @@ func (n *Node) Status() Status {
 
 // whyNotJoined says what a node that belongs to no group yet waits for.
 func (n *Node) whyNotJoined() string {
-	if why := n.refused.Load(); why != nil {
-		return *why
+	if why := n.refusal(); why != "" {
+		return why
 	}
 	if n.clusterID() != "" {
 		return "the group has been found; waiting for its Raft leader to take this node in"
@@ -123,7 +125,7 @@ func (n *Node) caughtUp() bool {
 
 // about is what this node is like.
 func (n *Node) about() peer.About {
-	return peer.About{Release: n.cfg.Version, Features: lease.MaxLevel, Zone: n.cfg.Zone, Agent: n.cfg.Agent, Ephemeral: n.cfg.Ephemeral,
+	return peer.About{Release: n.cfg.Version, Features: n.features(), Zone: n.cfg.Zone, Agent: n.cfg.Agent, Ephemeral: n.cfg.Ephemeral,
 		Voters: n.cfg.Voters, Spares: n.cfg.Spares}
 }
 
@@ -133,7 +135,7 @@ func (n *Node) admitPeer(h peer.Hello) (peer.Code, string) {
 	if n.reigning() == nil || r == nil {
 		return "", ""
 	}
-	if code, message := refuseLevel(n.level(), h); code != "" {
+	if code, message := refuseLevel(n.FeatureLevel(), h); code != "" {
 		return code, message
 	}
 	if _, here := n.roll.look(h.NodeID); here || r.lists(h.NodeID) {
@@ -180,15 +182,6 @@ func (n *Node) forgetOthers(known map[string]bool) {
 // strangers is how many nodes that are not of the group any more are remembered.
 const strangers = 32
 
-// level is the group's feature level, as far as this node knows; 0 if it does not.
-func (n *Node) level() uint32 {
-	level := n.FeatureLevel()
-	if r := n.roster.Load(); r != nil {
-		level = max(level, r.Level)
-	}
-	return level
-}
-
 // doubt forgets that a node leads, by hearsay, when it says itself that it does not.
 func (n *Node) doubt(leader string) {
 	if r := n.rumour.Load(); r != nil && r.ID == leader && n.rumour.CompareAndSwap(r, nil) {
@@ -198,3 +191,11 @@ func (n *Node) doubt(leader string) {
 
 // isHealthy tells whether a contact so long ago counts.
 func (n *Node) isHealthy(ago time.Duration) bool { return ago >= 0 && ago <= n.healthyWithin() }
+
+// refusal says why peers do not take this node's requests; empty if they do, or nobody was asked.
+func (n *Node) refusal() string {
+	if why := n.refused.Load(); why != nil {
+		return *why
+	}
+	return ""
+}

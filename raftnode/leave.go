@@ -60,17 +60,33 @@ func (n *Node) successors(c raft.Configuration) bool {
 
 // expelled are the members that an administrator wants out. The Raft leader keeps them in mind for as long as it leads.
 type expelled struct {
-	mu  sync.Mutex
-	ids map[string]bool
+	mu   sync.Mutex
+	ids  map[string]bool
+	gone map[string]time.Time // since when: for a while others are made members instead
 }
+
+// notAgainFor is how long an expelled member that goes on as an agent is not made a member again.
+const notAgainFor = time.Minute
 
 func (x *expelled) add(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ids == nil {
-		x.ids = map[string]bool{}
+		x.ids, x.gone = map[string]bool{}, map[string]time.Time{}
 	}
 	x.ids[id] = true
+}
+
+// lately tells whether a member was put out a short while ago.
+func (x *expelled) lately(id string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	at, ok := x.gone[id]
+	if ok && time.Since(at) > notAgainFor {
+		delete(x.gone, id)
+		ok = false
+	}
+	return ok || x.ids[id]
 }
 
 func (x *expelled) has(id string) bool {
@@ -82,7 +98,10 @@ func (x *expelled) has(id string) bool {
 func (x *expelled) done(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.ids, id)
+	if x.ids[id] {
+		delete(x.ids, id)
+		x.gone[id] = time.Now()
+	}
 }
 
 // The errors of RemoveMember beside *Error.

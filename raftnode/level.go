@@ -38,13 +38,27 @@ func releaseFor(level uint32) string {
 	return "the release that the others run, or a newer one"
 }
 
-// FeatureLevel returns the level of the group as far as this node has applied its log. It rises when every sidecar runs a
-// release that understands the next one, and never falls.
-func (n *Node) FeatureLevel() uint32 { return n.machine.level.Load() }
+// features is the level that this node says it understands.
+func (n *Node) features() uint32 {
+	if n.cfg.features != 0 {
+		return n.cfg.features
+	}
+	return lease.MaxLevel
+}
+
+// FeatureLevel returns the level of the group, as far as this node has applied its log or has been told by the Raft leader. It rises
+// when every sidecar runs a release that understands the next one, and never falls.
+func (n *Node) FeatureLevel() uint32 {
+	level := n.machine.level.Load()
+	if r := n.roster.Load(); r != nil {
+		level = max(level, r.Level) // an agent has no replica of its own
+	}
+	return level
+}
 
 // offLevel refuses a command that the others may not understand yet: to an older replica it would be the end.
 func (n *Node) offLevel(op lease.Op) error {
-	needs, level := lease.OpLevel(op), n.machine.level.Load()
+	needs, level := lease.OpLevel(op), n.FeatureLevel()
 	if needs <= level {
 		return nil
 	}
@@ -124,7 +138,7 @@ type levelRaiser struct {
 	asked atomic.Bool   // a raise is on its way
 }
 
-func newLevelRaiser(r *reign) *levelRaiser { return &levelRaiser{reign: r, most: lease.MaxLevel} }
+func newLevelRaiser(r *reign, most uint32) *levelRaiser { return &levelRaiser{reign: r, most: most} }
 
 // look is told, again and again, the least level that every member, present or not, and every connected agent understand: 0 if one of
 // them has not said yet. It does not block. It asks for a raise when that has been above the group's level at every look for levelStable.

@@ -41,8 +41,7 @@ func TestLevelIsRaisedOnceItHasBeenUnderstoodForAWhile(t *testing.T) {
 	clock := &handClock{at: time.Hour}
 	m := newMachine(noRecorder{}, clock, func(err error) { t.Error(err) })
 	r := &reign{machine: m, clock: clock, queue: newQueue(), log: slog.New(slog.DiscardHandler)}
-	l := newLevelRaiser(r)
-	l.most = 3
+	l := newLevelRaiser(r, 3)
 	asks := func(understood uint32, after time.Duration) *proposal {
 		t.Helper()
 		clock.at += after

@@ -28,4 +28,15 @@ const (
 	maxPeerCalls       = 1 << 15  // calls of one peer that are being worked on
 	pingEvery          = 250 * time.Millisecond
 	forwardIdleTimeout = 3 * time.Second // without a ping or an answer the connection is taken for dead
+
+	maxReaders      = 512                    // subscriptions of sidecars without a replica that one member serves
+	maxReadersOfOne = 256                    // of these, of one sidecar
+	maxStates       = 4                      // whole states that a sidecar without a replica reads at the same time
+	statePiece      = 256 << 10              // bytes of a state in one frame
+	relayEvery      = 500 * time.Millisecond // how often a relayed subscription asks how far the member has come, and is told
+	relayBegin      = 2 * time.Second        // for a member to come as far as the position to go on from
+	relayAnswer     = 3 * time.Second        // for a member to be reached, and to begin
+	relayWrite      = 10 * time.Second       // for a subscriber elsewhere to take one frame; a slower one is cut off
+	relayStale      = 5 * time.Second        // so old, a member's replica is not followed if another can be
+	settlePause     = 200 * time.Millisecond // before a subscription looks again for what it can follow
 )

@@ -63,6 +63,7 @@ func (n *Node) startMember() error {
 	ctx, cancel := context.WithCancel(n.ctx)
 	m.cancel = cancel
 	n.member.Store(m)
+	n.port.Handle(peer.KindEvents, n.serveEvents)
 	m.work.Go(func() { n.monitor(ctx, m) })
 	if c, _ := m.configuration(); len(c.Servers) == 1 && c.Servers[0].ID == n.id {
 		m.work.Go(m.transport.Campaign) // there is nobody to wait for
@@ -77,6 +78,7 @@ func (n *Node) stopMember() error {
 	if m == nil {
 		return nil
 	}
+	n.port.Handle(peer.KindEvents, nil)
 	m.cancel()
 	err := errors.Join(m.raft.Shutdown().Error(), m.transport.Close())
 	close(m.down)
@@ -125,7 +127,7 @@ func (n *Node) handOver(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
 	defer cancel()
-	if err := wait(ctx, m.raft.LeadershipTransfer()); err != nil {
+	if err := wait(ctx, m.raft.LeadershipTransfer()); err != nil && m.leads() {
 		n.log.Warn("could not hand Raft leadership over; the others elect a new leader", "err", err)
 	}
 }

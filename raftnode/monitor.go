@@ -98,7 +98,7 @@ func (n *Node) startReign(ctx context.Context, r *reign) (stop func()) {
 		n.machine.leading.Store(r.term)
 		n.leaderChange.broadcast()
 		var kept sync.WaitGroup
-		kept.Go(func() { (&steward{node: n, reign: r}).run(ctx) })
+		kept.Go(func() { newSteward(n, r).run(ctx) })
 		defer kept.Wait()
 		r.run(ctx)
 		cancel()

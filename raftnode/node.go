@@ -43,15 +43,17 @@ type Node struct {
 	joined    atomic.Bool
 	instance  string // drawn at each start
 
-	roster   atomic.Pointer[roster] // the group as its Raft leader told it last
-	roll     roll                   // who forwards to this node
-	rumour   atomic.Pointer[rumour] // who leads, by what others say
-	shift    chan struct{}          // has a value when this node's role may have to change
-	restart  chan string            // has a value when the member must be made anew: why
-	leaving  atomic.Bool
-	expelled expelled
-	holds    holds
-	refused  atomic.Pointer[string] // why the Raft leader does not take this node's requests; nil: it does, or nobody was asked
+	roster      atomic.Pointer[roster] // the group as its Raft leader told it last
+	roll        roll                   // who forwards to this node
+	rumour      atomic.Pointer[rumour] // who leads, by what others say
+	shift       chan struct{}          // has a value when this node's role may have to change
+	restart     chan string            // has a value when the member must be made anew: why
+	leaving     atomic.Bool
+	expelled    expelled
+	linked      linked // who is alive, by the Raft leader's word
+	refusedOnce sync.Once
+	holds       holds
+	refused     atomic.Pointer[string] // why the Raft leader does not take this node's requests; nil: it does, or nobody was asked
 
 	reign        atomic.Pointer[reign] // while this node is Raft leader and ready
 	leaderChange broadcast
@@ -123,7 +125,7 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	n.port, err = peer.Listen(peer.Config{Network: n.deps.Network, Listen: n.cfg.PeerAddr, Identity: n.identity,
-		Book: peer.NewBook(book), Log: n.log, OnDialError: n.seekSoon, Security: n.deps.Security, Admit: n.admitPeer})
+		Book: peer.NewBook(book), Log: n.log, OnDialError: n.seekSoon, Security: n.deps.Security, Admit: n.admitPeer, Alive: n.linked.has})
 	if err != nil {
 		return fmt.Errorf("open the peer port: %w; choose another with --peer-addr", err)
 	}

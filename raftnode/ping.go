@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"encoding/binary"
+	"sync"
 	"time"
 
 	"github.com/sidelock/sidelock/raftnode/peer"
@@ -35,11 +36,7 @@ func (n *Node) ping() (p ping) {
 
 func (p ping) encode() []byte {
 	b := binary.AppendUvarint(nil, p.roster)
-	leaving := uint64(0)
-	if p.leaving {
-		leaving = 1
-	}
-	for _, v := range []uint64{leaving, p.last.index, p.last.term, p.term, p.committed} {
+	for _, v := range []uint64{uint64(oneIf(p.leaving)), p.last.index, p.last.term, p.term, p.committed} {
 		b = binary.AppendUvarint(b, v)
 	}
 	return b
@@ -69,9 +66,10 @@ type pong struct {
 
 // nodeNews is what the leader knows of one sidecar.
 type nodeNews struct {
-	id   string
-	ago  time.Duration // since it was last heard of; negative: never
-	life peer.Sighting
+	id     string
+	ago    time.Duration // since it was last heard of; negative: never
+	linked bool          // its process has a connection to the leader now
+	life   peer.Sighting
 }
 
 func (p pong) encode() []byte {
@@ -82,11 +80,19 @@ func (p pong) encode() []byte {
 		b = appendText(b, one.id)
 		b = binary.AppendVarint(b, int64(one.ago))
 		b = appendText(b, one.life.Instance)
+		b = append(b, oneIf(one.linked))
 		for _, v := range []uint64{one.life.Boot, one.life.Term, one.life.Committed} {
 			b = binary.AppendUvarint(b, v)
 		}
 	}
 	return append(b, p.roster...)
+}
+
+func oneIf(yes bool) byte {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func appendText(b []byte, s string) []byte {
@@ -99,7 +105,8 @@ func decodePong(b []byte) (p pong, ok bool) {
 	p.applied, p.followed = r.uint(), time.Duration(r.int())
 	for n := r.uint(); n > 0 && r.ok; n-- {
 		one := nodeNews{id: r.text(), ago: time.Duration(r.int())}
-		one.life = peer.Sighting{Instance: r.text(), Boot: r.uint(), Term: r.uint(), Committed: r.uint()}
+		one.life.Instance, one.linked = r.text(), r.uint() != 0
+		one.life = peer.Sighting{Instance: one.life.Instance, Boot: r.uint(), Term: r.uint(), Committed: r.uint()}
 		p.nodes = append(p.nodes, one)
 	}
 	p.roster = r.b
@@ -156,7 +163,7 @@ func (n *Node) pinged(h peer.Hello, p ping) (answer pong, ok bool) {
 	}
 	lives := n.port.Sightings()
 	for _, l := range r.Nodes {
-		answer.nodes = append(answer.nodes, nodeNews{id: l.ID, ago: n.heardAgo(l), life: lives[l.ID]})
+		answer.nodes = append(answer.nodes, nodeNews{id: l.ID, ago: n.heardAgo(l), linked: n.roll.linked(l.ID), life: lives[l.ID]})
 	}
 	return answer, true
 }
@@ -196,6 +203,7 @@ func (n *Node) heard(asked time.Time, leader string, payload []byte) {
 		}
 	}
 	n.contact.seen(leader, now)
+	n.linked.heard(leader, p.nodes)
 	n.ponged.Store(now.UnixNano())
 	if len(p.roster) == 0 {
 		return
@@ -211,4 +219,39 @@ func (n *Node) heard(asked time.Time, leader string, payload []byte) {
 func (m *member) logEnd() logEnd {
 	stats := m.raft.Stats()
 	return logEnd{index: number(stats["last_log_index"]), term: number(stats["last_log_term"])}
+}
+
+// linked are the nodes whose processes are alive by the Raft leader's last word: they have a connection to it. Whoever uses one of their
+// identities now is another process.
+type linked struct {
+	mu  sync.Mutex
+	at  time.Time
+	ids map[string]bool
+}
+
+// linkedFor is how long the leader's word on this holds.
+const linkedFor = 2 * pingEvery
+
+func (l *linked) heard(leader string, nodes []nodeNews) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.at, l.ids = time.Now(), map[string]bool{leader: true}
+	for _, one := range nodes {
+		if one.linked {
+			l.ids[one.id] = true
+		}
+	}
+}
+
+func (l *linked) has(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ids[id] && time.Since(l.at) < linkedFor
+}
+
+// cut is told that the connection to the Raft leader is gone: it may be dead.
+func (l *linked) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ids = nil
 }

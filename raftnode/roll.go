@@ -117,3 +117,9 @@ func (r *roll) entries() (all []entry) {
 	slices.SortFunc(all, func(a, b entry) int { return cmp.Compare(a.hello.NodeID, b.hello.NodeID) })
 	return all
 }
+
+// linked tells whether a sidecar's process is connected, and was heard of lately.
+func (r *roll) linked(id string) bool {
+	e, ok := r.look(id)
+	return ok && e.links > 0 && time.Since(e.pinged) < linkedFor
+}

@@ -73,7 +73,7 @@ func decodeRoster(b []byte) (*roster, error) {
 // drawRoster is the roster as this node sees it, if it is the Raft leader.
 func (n *Node) drawRoster(m *member, term uint64) *roster {
 	c, index := m.configuration()
-	r := &roster{Cluster: n.clusterID(), Term: term, Index: index, Leader: string(n.id), Level: n.level()}
+	r := &roster{Cluster: n.clusterID(), Term: term, Index: index, Leader: string(n.id), Level: n.FeatureLevel()}
 	for _, s := range c.Servers {
 		l := n.describe(string(s.ID))
 		l.Role = Spare

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sidelock/sidelock/lease"
+	"github.com/sidelock/sidelock/raftnode/peer"
 )
 
 // reigning returns this node's reign if it is the Raft leader and ready to serve.
@@ -121,12 +122,27 @@ func (n *Node) makeLink(leader string, changed <-chan struct{}) *link {
 	}()
 	l, err := n.dialLink(ctx, leader)
 	if err != nil {
-		n.log.Debug("cannot reach the Raft leader", "leader", n.nameOf(leader), "err", err)
+		n.noteRefusal(leader, err)
 		return nil
 	}
+	n.refused.Store(nil)
 	n.link.Store(l)
 	n.leaderChange.broadcast()
 	return l
+}
+
+// noteRefusal remembers why the Raft leader did not take this node's requests, and tells when that is new: a leader out of reach is
+// nothing to tell of each time, one that refuses is.
+func (n *Node) noteRefusal(leader string, err error) {
+	refused, ok := errors.AsType[*peer.HelloError](err)
+	if !ok || refused.Code == peer.CodeWrongTarget || refused.Code == peer.CodeNotServed || refused.Code == peer.CodeNotFormed {
+		n.log.Debug("cannot reach the Raft leader", "leader", n.nameOf(leader), "err", err)
+		return
+	}
+	why := refused.Error()
+	if old := n.refused.Swap(&why); old == nil || *old != why {
+		n.log.Error("the Raft leader refuses this node", "leader", n.nameOf(leader), "err", why)
+	}
 }
 
 func (n *Node) dropLink(l *link) {

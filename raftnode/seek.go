@@ -157,7 +157,7 @@ type seeker struct {
 func (s *seeker) look(alone bool) {
 	n := s.node
 	addresses, faults := n.finder.Find(n.ctx)
-	if err := errors.Join(faults...); err != nil && err.Error() != s.told {
+	if err := errors.Join(faults...); err != nil && err.Error() != s.told && n.ctx.Err() == nil {
 		s.told = err.Error()
 		n.log.Warn("not all of --join can be looked up; going on with what is known", "err", err)
 	}
@@ -279,6 +279,6 @@ func (n *Node) refusedForGood(err error) bool {
 	if !ok || refused.Ours || refused.Code != peer.CodeSuperseded && refused.Code != peer.CodeRolledBack {
 		return false
 	}
-	n.deps.Fatal(fmt.Errorf("the peers of this node refuse it: %s", refused.Message))
+	n.refusedOnce.Do(func() { n.deps.Fatal(fmt.Errorf("the peers of this node refuse it: %s", refused.Message)) })
 	return true
 }

@@ -24,7 +24,8 @@ type steward struct {
 	pilot *autopilot.Autopilot
 
 	mu   sync.Mutex
-	step members.Step // decided last, for what is not autopilot's to do
+	step members.Step                // decided last, for what is not autopilot's to do
+	met  map[raft.ServerID]time.Time // when each member was first seen in the configuration, in this reign
 }
 
 var (
@@ -44,6 +45,10 @@ const (
 	changeTimeout  = 5 * time.Second        // for a change of the configuration
 )
 
+func newSteward(n *Node, r *reign) *steward {
+	return &steward{node: n, reign: r, met: map[raft.ServerID]time.Time{}}
+}
+
 // run keeps the group until the context ends.
 func (s *steward) run(ctx context.Context) {
 	s.pilot = autopilot.New(s.reign.raft, s, autopilot.WithLogger(s.node.raftLog), autopilot.WithPromoter(s),
@@ -51,7 +56,7 @@ func (s *steward) run(ctx context.Context) {
 	s.pilot.Start(ctx)
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	raiser := newLevelRaiser(s.reign)
+	raiser := newLevelRaiser(s.reign, s.node.features())
 	for {
 		s.node.learnRoster(s.node.drawRoster(s.reign.member, s.reign.term))
 		s.beyondPilot(ctx)
@@ -236,12 +241,19 @@ func (s *steward) look(one raft.Server, known *autopilot.ServerState, now time.T
 	return m
 }
 
-// silence is how long a member has not been heard of; since this reign began, if not in it.
+// silence is how long a member has not been heard of; since this reign knows of it, if not in it.
 func (s *steward) silence(id raft.ServerID) time.Duration {
 	if id == s.node.id {
 		return 0
 	}
-	since := time.Since(s.reign.began)
+	s.mu.Lock()
+	met, known := s.met[id]
+	if !known {
+		met = time.Now()
+		s.met[id] = met
+	}
+	s.mu.Unlock()
+	since := time.Since(met)
 	if ago := s.node.contact.ago(string(id)); ago >= 0 {
 		return min(ago, since)
 	}
@@ -259,7 +271,7 @@ func (s *steward) replaced(id, name string) bool {
 func (s *steward) agents(c raft.Configuration) (agents []members.Agent) {
 	for _, e := range s.node.roll.entries() {
 		id := raft.ServerID(e.hello.NodeID)
-		if e.links == 0 || e.leaving || e.hello.About.Agent || contains(c, id) || time.Since(e.since) < agentSettles || s.node.expelled.has(e.hello.NodeID) {
+		if e.links == 0 || e.leaving || e.hello.About.Agent || contains(c, id) || time.Since(e.since) < agentSettles || s.node.expelled.lately(e.hello.NodeID) {
 			continue
 		}
 		agents = append(agents, members.Agent{ID: e.hello.NodeID, Zone: e.hello.About.Zone})

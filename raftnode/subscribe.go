@@ -19,14 +19,33 @@ func (f Filter) wants(e *lease.Event) bool {
 	return (f.Space == 0 || f.Space == e.Space) && strings.HasPrefix(e.Name, f.Prefix)
 }
 
-// Subscription follows what happens, as this node's replica applies it. It belongs to one goroutine and needs no ending.
+// Subscription follows what happens: as this node's replica applies it or, where there is none, as another's does. When what it
+// follows goes away it goes on elsewhere, after the last position, which its subscriber does not notice. It belongs to one goroutine.
+// Close it.
 type Subscription struct {
 	node   *Node
 	filter Filter
-	at     cursor
-	id     EventID
-	fresh  bool // the next delivery is the whole state
+
+	from    source    // nil: to be found
+	shunned string    // the member that it turned away from last
+	cluster string    // whose log the position is of
+	id      EventID   // behind all that was delivered or was not wanted
+	fresh   bool      // there is no position to go on from: the next delivery is the whole state
+	known   time.Time // all that was committed then has been delivered; or when this began
+	index   uint64    // how far the replica had come when this began
 }
+
+// source is what a subscription follows. It belongs to the subscription's goroutine.
+type source interface {
+	// next returns the next delivery, which may be empty but for its position, or errMoved: this is to be followed elsewhere. With an
+	// error too, an ID that is not zero is a position.
+	next(ctx context.Context) (Delivery, error)
+	// upTo is a time of which all that was committed has been delivered or was not wanted; zero if none is known.
+	upTo() time.Time
+	close()
+}
+
+var errMoved = errors.New("what was followed has gone")
 
 // Delivery is the next piece of a subscription: the whole state, or events.
 type Delivery struct {
@@ -39,104 +58,146 @@ type Delivery struct {
 var ErrTooSlow = errors.New("the subscriber is too slow: events that it has not taken are no longer remembered")
 
 // Subscribe follows what happens after a position, or from now on: then, and where not all since then is remembered, the first
-// delivery is the whole state. A returned error is an *Error.
+// delivery is the whole state. ctx bounds only the beginning. A returned error is an *Error.
 func (n *Node) Subscribe(ctx context.Context, after *EventID, f Filter) (*Subscription, error) {
 	if err := n.admit(0); err != nil {
 		return nil, err
 	}
-	if n.freshAt().IsZero() {
+	if n.asMember() != nil && n.freshAt().IsZero() {
 		return nil, &Error{Code: NotReady, Detail: "this replica has not caught up since its start; ask another sidecar, or again shortly"}
 	}
-	s := &Subscription{node: n, filter: f, fresh: true}
-	if after == nil {
-		return s, nil
+	s := &Subscription{node: n, index: n.machine.applied.Load(), filter: f, cluster: n.clusterID(), fresh: after == nil, known: time.Now()}
+	if after != nil {
+		s.id = *after
 	}
-	s.id = *after
-	if _, head := n.machine.feed.end(); head.before(*after) && !n.reached(ctx, *after) {
-		return s, nil // a position that this group never had, or that nobody can vouch for
+	err := s.settle(ctx, false)
+	if m := n.asMember(); errors.Is(err, errAhead) && m != nil {
+		s.from, err = newLocal(n, m, nil, f), nil // nobody can vouch for the position
 	}
-	at, ok := n.machine.feed.seek(*after)
-	s.at, s.fresh = at, !ok
+	if err != nil {
+		return nil, s.unsettled(err)
+	}
 	return s, nil
 }
 
-// reached asks the Raft leader whether the group has come as far as a position that this replica has not, and waits for it.
-func (n *Node) reached(ctx context.Context, id EventID) bool {
-	a, _, err := n.Query(ctx, lease.Query{Kind: lease.QueryLease}, Linearizable)
-	if err != nil || (EventID{a.Index + 1, 0}).before(id) {
-		return false
+func (s *Subscription) unsettled(err error) error {
+	switch {
+	case errors.Is(err, errClosing):
+		return errDraining(err)
+	case errors.Is(err, errNoRoom):
+		return &Error{Overloaded, "the members of the group have no room for another event stream of an agent; ask one of them, or again shortly", err}
 	}
-	ticker := time.NewTicker(retryPause)
-	defer ticker.Stop()
-	for {
-		if _, head := n.machine.feed.end(); !head.before(id) {
-			return true
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-ticker.C:
-		}
-	}
+	return &Error{NotReady, "this sidecar is an agent, and no member of the group could be reached that tells it what happens; ask another sidecar, or again shortly", err}
 }
 
-// Next returns the next delivery, and waits for one. It returns ErrTooSlow, or ctx's error.
+// Next returns the next delivery, and waits for one. It returns ErrTooSlow, ctx's error, or another that ends the subscription.
 func (s *Subscription) Next(ctx context.Context) (Delivery, error) {
 	for {
-		news := s.node.machine.feed.news.wait()
-		if s.node.asMember() == nil {
-			return Delivery{}, errAgent // what its replica was is void
+		if s.from == nil {
+			if err := s.settle(ctx, true); err != nil {
+				return Delivery{}, err
+			}
 		}
-		if s.fresh {
-			return s.begin(), nil
+		d, err := s.from.next(ctx)
+		if d.ID != (EventID{}) {
+			s.id = d.ID
 		}
-		events, at, id, what := s.node.machine.feed.read(s.at)
-		switch what {
-		case foundNewLife:
-			s.fresh = true
-			continue
-		case foundLost:
-			return Delivery{}, ErrTooSlow
+		switch {
+		case errors.Is(err, errMoved):
+			s.leave()
+		case err != nil:
+			return Delivery{}, err
+		case d.State != nil:
+			s.fresh = false
+			return d, nil
+		case len(d.Events) > 0:
+			return d, nil
 		}
-		caughtUp := len(events) == 0
-		s.at, s.id = at, id
-		if wanted := s.wanted(events); len(wanted) > 0 {
-			return Delivery{Events: wanted, ID: id}, nil
+	}
+}
+
+// settle finds a source. Impatient, it takes no for an answer where members have no room.
+func (s *Subscription) settle(ctx context.Context, patient bool) error {
+	for {
+		changed := s.node.leaderChange.wait()
+		err := s.find(ctx)
+		if err == nil || !patient && errors.Is(err, errNoRoom) {
+			return err
 		}
-		if !caughtUp {
-			continue
-		}
+		timer := time.NewTimer(settlePause)
 		select {
-		case <-news:
+		case <-changed:
+		case <-timer.C:
 		case <-ctx.Done():
-			return Delivery{}, ctx.Err()
+		case <-s.node.ctx.Done():
+		}
+		timer.Stop()
+		switch {
+		case s.node.ctx.Err() != nil:
+			return errClosing
+		case ctx.Err() != nil && patient:
+			return ctx.Err()
+		case ctx.Err() != nil:
+			return errors.Join(err, ctx.Err())
 		}
 	}
 }
 
-// begin takes the state and the place in the feed behind it, at one moment.
-func (s *Subscription) begin() Delivery {
-	m := s.node.machine
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	state := m.state.Snapshot()
-	s.at, s.id = m.feed.end()
-	s.fresh = false
-	return Delivery{State: &state, ID: s.id}
+// find looks for a source once: this node's own replica, or else a member that tells what happens.
+func (s *Subscription) find(ctx context.Context) error {
+	n := s.node
+	if id := n.clusterID(); id != s.cluster { // another group's log has nothing to do with that position
+		s.cluster, s.id, s.fresh = id, EventID{}, true
+	}
+	after := &s.id
+	if s.fresh {
+		after = nil
+	}
+	l, err := n.follow(ctx, after, s.filter)
+	if err == nil {
+		s.from = l
+		return nil
+	}
+	if !errors.Is(err, errAgent) {
+		return err
+	}
+	r, err := n.relayed(ctx, follow{filter: s.filter, after: after}, s.shunned)
+	if err != nil {
+		return err
+	}
+	s.from, s.index = r, max(s.index, r.index)
+	return nil
 }
 
-func (s *Subscription) wanted(events []Happened) []Happened {
-	wanted := events[:0]
-	for i := range events {
-		if s.filter.wants(&events[i].Event) {
-			wanted = append(wanted, events[i])
-		}
+// leave gives up a source. It is not the first choice when another is looked for.
+func (s *Subscription) leave() {
+	s.Age()
+	if r, ok := s.from.(*relay); ok {
+		s.shunned = r.member
 	}
-	return wanted
+	s.from.close()
+	s.from = nil
+}
+
+// Close ends the subscription.
+func (s *Subscription) Close() {
+	if s.from != nil {
+		s.from.close()
+	}
 }
 
 // Position is behind all that was delivered or was not wanted.
 func (s *Subscription) Position() EventID { return s.id }
 
-// Age is how long ago this replica had applied all that was committed.
-func (s *Subscription) Age() time.Duration { return max(0, time.Since(s.node.freshAt())) }
+// Index is how far the replica that this follows had come when it began.
+func (s *Subscription) Index() uint64 { return s.index }
+
+// Age is how long ago all that was committed had been delivered, or was not wanted.
+func (s *Subscription) Age() time.Duration {
+	if s.from != nil {
+		if at := s.from.upTo(); at.After(s.known) {
+			s.known = at
+		}
+	}
+	return max(0, time.Since(s.known))
+}

@@ -153,7 +153,7 @@ func TestCallsOfABrokenLinkAreUnknown(t *testing.T) {
 
 func TestPongOfGarbageIsIgnored(t *testing.T) {
 	want := pong{applied: 42, followed: time.Minute, roster: []byte("{}"), nodes: []nodeNews{
-		{id: "n1", ago: time.Second, life: peer.Sighting{Instance: "i", Boot: 3, Term: 4, Committed: 5}}, {id: "n2", ago: -1}}}
+		{id: "n1", ago: time.Second, linked: true, life: peer.Sighting{Instance: "i", Boot: 3, Term: 4, Committed: 5}}, {id: "n2", ago: -1}}}
 	good := want.encode()
 	if got, ok := decodePong(good); !ok || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v %v", got, ok)

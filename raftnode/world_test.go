@@ -31,6 +31,7 @@ type world struct {
 	root   string // of the data directories
 	timing Timing
 	tune   func(*raft.Config)
+	also   func(*Config) // to the configuration of every host; may be nil
 	ledger *ledger
 	hosts  []*host
 
@@ -48,6 +49,9 @@ type host struct {
 	mu   sync.Mutex
 	dir  string
 	node *Node // nil: down
+
+	also   func(*Config) // to its configuration; may be nil
+	fatals chan error    // not nil: what a fatal failure says goes here, and is none of the test
 }
 
 // small makes snapshots and their installation frequent.
@@ -69,7 +73,7 @@ func inFakeTime(t *testing.T, size int, f func(*world), options ...func(*world))
 		}
 		for i := range size {
 			name := fmt.Sprintf("n%d", i+1)
-			w.hosts = append(w.hosts, &host{w: w, name: name, clock: newSkewedClock(1), dir: filepath.Join(root, name)})
+			w.hosts = append(w.hosts, &host{w: w, name: name, clock: newSkewedClock(1), dir: filepath.Join(root, name), also: w.also})
 		}
 		defer w.end()
 		for _, h := range w.hosts {
@@ -113,11 +117,14 @@ func (h *host) start() *Node {
 			join = append(join, other.addr())
 		}
 	}
-	n, err := Open(Config{DataDir: h.dir, Name: h.name, PeerAddr: h.addr(), Advertise: h.addr(),
-		ClusterSize: len(w.hosts), Voters: len(w.hosts), Join: join, Timing: w.timing, Version: "test"},
-		Deps{Logger: w.logger(), Recorder: noRecorder{}, Clock: h.clock, Network: w.net.Host(h.name),
-			Fatal: func(err error) { w.t.Errorf("%s: fatal: %v", h.name, err) },
-			tune:  w.tune, spy: w.spyOn(h)})
+	cfg := Config{DataDir: h.dir, Name: h.name, PeerAddr: h.addr(), Advertise: h.addr(),
+		ClusterSize: len(w.hosts), Voters: len(w.hosts), Join: join, Timing: w.timing, Version: "test"}
+	if h.also != nil {
+		h.also(&cfg)
+	}
+	n, err := Open(cfg,
+		Deps{Logger: w.logger(), Recorder: noRecorder{}, Clock: h.clock, Network: w.net.Host(h.name), Fatal: h.fatal,
+			tune: w.tune, spy: w.spyOn(h)})
 	if err != nil {
 		w.t.Fatalf("open %s: %v", h.name, err)
 	}
@@ -125,6 +132,17 @@ func (h *host) start() *Node {
 	h.node = n
 	h.mu.Unlock()
 	return n
+}
+
+func (h *host) fatal(err error) {
+	if h.fatals == nil {
+		h.w.t.Errorf("%s: fatal: %v", h.name, err)
+		return
+	}
+	select {
+	case h.fatals <- err:
+	default:
+	}
 }
 
 func (w *world) logger() *slog.Logger {
@@ -251,7 +269,7 @@ func (w *world) ready() {
 	w.t.Helper()
 	w.eventually(20*time.Second, "the group is ready", func() bool {
 		for _, h := range w.hosts {
-			if n := h.up(); n != nil && (!n.Status().Ready || n.Status().Leader == nil || n.freshAt().IsZero()) {
+			if n := h.up(); n != nil && (!n.Status().Ready || n.Status().Leader == nil || !n.caughtUp()) {
 				return false
 			}
 		}

@@ -89,14 +89,14 @@ func paths() []Case {
 	var cases []Case
 	for _, path := range []string{
 		"/v1", "/v1/", "/v2/locks/a", "/v1/lock/a", "/V1/locks/a", "/v1/Locks/a", "/v1/locks/", "/v1/locks/a/", "/v1//locks/a", "//v1/locks/a", "/v1/locks/a/b",
-		"/v1/elections/", "/v1/leases/", "/favicon.ico", "/debug/pprof/", "/v1/cluster/", "/../v1/locks/a", "/v1/locks/a/../b",
+		"/v1/elections/", "/v1/leases/", "/favicon.ico", "/debug/pprof/", "/v1/cluster/", "/v1/cluster/members", "/v1/cluster/members/", "/../v1/locks/a", "/v1/locks/a/../b",
 		"/v1/locks/a/holds", "/v1/locks/a/hold/b", "/v1/leases/a/history", "/v1/event", "/health/leader", "/health/leader/", "/health", "/ui",
 	} {
 		cases = append(cases, Case{Name: "path " + path, Raw: get(path), Status: 404, Code: "not_found"})
 	}
 	for _, call := range []string{
 		"PATCH " + lockPath, "OPTIONS " + lockPath, "TRACE " + lockPath, "PURGE " + lockPath, "POST /v1/locks", "DELETE /v1/locks", "GET /v1/leases", "POST /v1/leases/" + strings.Repeat("a", 22),
-		"PUT /v1/leases", "POST /v1/cluster", "DELETE /v1/cluster/leader", "POST /livez", "PUT /metrics", "DELETE /", "get " + lockPath,
+		"PUT /v1/leases", "POST /v1/cluster", "DELETE /v1/cluster/leader", "GET /v1/cluster/members/n_a", "PUT /v1/cluster/members/n_a", "POST /livez", "PUT /metrics", "DELETE /", "get " + lockPath,
 	} {
 		cases = append(cases, methodNotAllowed(call))
 	}
@@ -104,6 +104,9 @@ func paths() []Case {
 		Case{Name: "forced release", Raw: form("DELETE", lockPath+"?token=5&reason=stuck", ""), Status: 403, Code: "forbidden"},
 		Case{Name: "forced release at once", Raw: form("DELETE", lockPath, "token=5&reason=stuck&immediate=true"), Status: 403, Code: "forbidden"},
 		Case{Name: "forced resignation", Raw: jsonBody("DELETE", campPath, `{"token":5,"reason":"stuck","immediate":true}`), Status: 403, Code: "forbidden"},
+		Case{Name: "removal of a member", Raw: request("DELETE", "/v1/cluster/members/n_nobody", ""), Status: 403, Code: "forbidden"},
+		Case{Name: "removal of what is no ID", Raw: request("DELETE", "/v1/cluster/members/%00", ""), Status: 403, Code: "forbidden"},
+		Case{Name: "removal with a parameter", Raw: form("DELETE", "/v1/cluster/members/n_nobody", "reason=gone"), Status: 400, Code: "invalid_request"},
 		Case{Name: "HEAD is refused like GET", Raw: request("HEAD", "/v1/locks/-a", ""), Status: 400, Code: "not JSON: unexpected end of JSON input"},
 	)
 }

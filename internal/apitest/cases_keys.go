@@ -69,7 +69,7 @@ func withoutKey() []Case {
 		"GET /v1/locks/team-a", "POST /v1/locks/team-a", "PUT /v1/locks/team-a", "DELETE /v1/locks/team-a", "POST /v1/locks/team-a/hold", "GET /v1/locks/team-a/history", "GET /v1/locks",
 		"POST /v1/leases", "GET /v1/leases/" + Secret, "PUT /v1/leases/" + Secret, "DELETE /v1/leases/" + Secret,
 		"GET /v1/elections/team-a", "POST /v1/elections/team-a", "POST /v1/elections/team-a/hold", "GET /v1/elections", "GET /v1/events",
-		"GET /v1/cluster", "GET /v1/cluster/leader", "GET /metrics", "GET /health/leader/team-a", "GET /nothing", "PATCH /v1/locks/team-a", "GET /v1/locks/-a",
+		"GET /v1/cluster", "GET /v1/cluster/leader", "DELETE /v1/cluster/members/n_nobody", "GET /metrics", "GET /health/leader/team-a", "GET /nothing", "PATCH /v1/locks/team-a", "GET /v1/locks/-a",
 	} {
 		method, target, _ := strings.Cut(call, " ")
 		cases = append(cases, Case{Name: "no key: " + call, Raw: request(method, target, ""), Status: 401, Code: "unauthenticated"})
@@ -124,6 +124,7 @@ func lackingAVerb() []Case {
 		forbidden("writer, by force,", WriteKey, "DELETE", "/v1/locks/team-a", "token=5&reason=stuck"),
 		forbidden("team, by force,", TeamKey, "DELETE", "/v1/elections/team-a", "token=5&reason=stuck&immediate=true"),
 		forbidden("operator", AdminKey, "GET", "/v1/locks/team-a", ""), forbidden("operator", AdminKey, "POST", "/v1/locks/team-a", ""), forbidden("operator", AdminKey, "GET", "/v1/cluster", ""),
+		forbidden("reader", ReadKey, "DELETE", "/v1/cluster/members/n_nobody", ""), forbidden("team", TeamKey, "DELETE", "/v1/cluster/members/n_nobody", ""),
 		forbidden("operator, by lease,", AdminKey, "DELETE", "/v1/locks/team-a", lease),
 	}
 }
@@ -162,6 +163,8 @@ func withinReach() []Case {
 		{Name: "may: and uses another method", Raw: request("PATCH", "/v1/locks/team-a", "", bearer(ReadKey)), Status: 405, Code: "method_not_allowed"},
 		{Name: "may: and has a bad name", Raw: get("/v1/locks/-a", bearer(EveryKey)), Status: 400, Code: "invalid_name"},
 		{Name: "may: and has a bad parameter", Raw: form("POST", "/v1/locks/team-a", "ttl=15", bearer(TeamKey)), Status: 400, Code: "invalid_ttl"},
+		{Name: "may: and removes nobody", Raw: request("DELETE", "/v1/cluster/members/n_nobody", "", bearer(AdminKey)), Status: 404, Code: "no_such_member"},
+		{Name: "may: and removes what is no ID", Raw: request("DELETE", "/v1/cluster/members/a%00b", "", bearer(EveryKey)), Status: 404, Code: "no_such_member"},
 		{Name: "may: and forces without a reason", Raw: form("DELETE", "/v1/locks/team-a", "token=5", bearer(AdminKey)), Status: 400, Code: "invalid_reason"},
 	}
 }

@@ -57,10 +57,13 @@ type Body struct {
 	Applied    uint64                     `json:"applied_index"`
 	Level      int                        `json:"feature_level"`
 	RaftLeader *struct{ Name, ID string } `json:"raft_leader"`
-	Members    []struct {
-		Name, ID, Role string
-		Healthy        bool
-	}
+	Members    []Member
+}
+
+// Member is a sidecar of a group, as one of them lists it.
+type Member struct {
+	Name, ID, Address, Role string
+	Healthy                 bool
 }
 
 // Holder is a holder, a waiter or an election's leader.

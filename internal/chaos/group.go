@@ -3,8 +3,6 @@ package chaos
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -15,6 +13,7 @@ type Group struct {
 	Nodes []*Node
 	Links *Links // nil unless the group was made to have some: StartLinked
 	t     testing.TB
+	root  string // directory of the nodes' directories
 }
 
 // Start starts size sidecars, n1, n2 and so on, that form a group, and returns when each is ready and one leads. The
@@ -37,34 +36,23 @@ func (g *Group) start() {
 // Plan is Start without any process.
 func Plan(t testing.TB, size int, extra ...string) *Group {
 	t.Helper()
-	return plan(t, size, func(n *Node) []string { return []string{"--peer-addr", n.Peer} }, extra)
+	return plan(t, size, func(*Node) {}, extra)
 }
 
-// plan makes the nodes of a group; peer gives the arguments that say where a node's peer port is, and may change its Peer.
-func plan(t testing.TB, size int, peer func(*Node) []string, extra []string) *Group {
+// plan makes the nodes of a group; peer may put something before a node's peer port.
+func plan(t testing.TB, size int, peer func(*Node), extra []string) *Group {
 	t.Helper()
-	if binary == "" {
-		t.Fatal("the package needs a TestMain that calls chaos.Main")
-	}
-	g := &Group{t: t}
-	root := shortDir(t)
-	addrs := freeAddresses(t, 2*size)
+	g := Empty(t)
 	for i := range size {
-		name := "n" + strconv.Itoa(i+1)
-		g.Nodes = append(g.Nodes, &Node{Name: name, API: addrs[2*i], Peer: addrs[2*i+1], t: t,
-			Dir: filepath.Join(root, name), log: filepath.Join(root, name+".log")})
+		peer(g.Add("n" + strconv.Itoa(i+1)))
+	}
+	args := append(append([]string{"--cluster-size", strconv.Itoa(size)}, drainsFor...), extra...)
+	if size > 1 {
+		args = append(args, Join(g.Nodes...)...)
 	}
 	for _, n := range g.Nodes {
-		n.args = peer(n)
+		n.args = args
 	}
-	for _, n := range g.Nodes {
-		n.args = slices.Concat(g.args(n), n.args, extra)
-	}
-	t.Cleanup(func() {
-		for _, n := range g.Nodes {
-			n.end()
-		}
-	})
 	return g
 }
 
@@ -82,17 +70,6 @@ func shortDir(t testing.TB) string {
 		}
 	})
 	return dir
-}
-
-func (g *Group) args(n *Node) []string {
-	args := []string{"serve", "--node", n.Name, "--data-dir", n.Dir, "--api-addr", n.API,
-		"--drain-timeout", "10s", "--cluster-size", strconv.Itoa(len(g.Nodes))}
-	if len(g.Nodes) > 1 {
-		for _, peer := range g.Nodes {
-			args = append(args, "--join", peer.Peer)
-		}
-	}
-	return args
 }
 
 // AwaitReady returns when each node that runs is ready, and one of them leads.

@@ -85,12 +85,11 @@ func StartLinked(t testing.TB, size int, extra ...string) *Group {
 func PlanLinked(t testing.TB, size int, extra ...string) *Group {
 	t.Helper()
 	l := &Links{gates: map[link]*gate{}}
-	g := plan(t, size, func(n *Node) []string {
+	g := plan(t, size, func(n *Node) {
 		l.names = append(l.names, n.Name)
-		behind := n.Peer
-		p := startProxy(t, behind, func(c net.Conn) (*gate, []byte, error) { return l.whoDials(c, n.Name) })
+		n.behind = n.Peer
+		p := startProxy(t, n.behind, func(c net.Conn) (*gate, []byte, error) { return l.whoDials(c, n.Name) })
 		n.Peer = p.addr()
-		return []string{"--peer-addr", behind, "--peer-advertise", n.Peer}
 	}, extra)
 	l.mu.Lock() // the proxies look already
 	defer l.mu.Unlock()

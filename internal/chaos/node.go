@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,9 +24,10 @@ type Node struct {
 
 	Program string // what the next Start runs; "" is the program under test
 
-	t    testing.TB
-	args []string
-	log  string // file of all that its processes printed
+	t      testing.TB
+	behind string // where it listens for peers, if a proxy listens on Peer; else empty
+	args   []string
+	log    string // file of all that its processes printed
 
 	streamWithin time.Duration // for a stream to begin; 0 is askWithin
 
@@ -48,13 +50,22 @@ func (n *Node) Start(extra ...string) {
 	if n.Running() {
 		n.t.Fatalf("%s is running already", n.Name)
 	}
-	p, err := launch(n.program(), n.log, append(append([]string{}, n.args...), extra...))
+	p, err := launch(n.program(), n.log, slices.Concat(n.place(), n.args, extra))
 	if err != nil {
 		n.t.Fatalf("start %s: %v", n.Name, err)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.process, n.paused = p, false
+}
+
+// place are the arguments that say who and where a node is.
+func (n *Node) place() []string {
+	args := []string{"serve", "--node", n.Name, "--data-dir", n.Dir, "--api-addr", n.API}
+	if n.behind != "" {
+		return append(args, "--peer-addr", n.behind, "--peer-advertise", n.Peer)
+	}
+	return append(args, "--peer-addr", n.Peer)
 }
 
 func (n *Node) program() string {

@@ -25,10 +25,11 @@ const (
 // worker is one client of a random run: it takes locks, or campaigns, by requests or by a stream; it works, renews, dawdles, lets go or
 // forgets to.
 type worker struct {
-	id    int
-	rng   *mathrand.Rand
-	group *chaos.Group
-	h     *history
+	id     int
+	rng    *mathrand.Rand
+	group  *chaos.Group
+	circle *circle // whom it asks, where that changes; else it asks the nodes of the group
+	h      *history
 }
 
 func (w *worker) run(ctx context.Context) {
@@ -76,7 +77,12 @@ func (w *worker) name() string {
 
 func isElection(name string) bool { return strings.HasPrefix(name, "elections/") }
 
-func (w *worker) any() *chaos.Node { return w.group.Nodes[w.rng.IntN(len(w.group.Nodes))] }
+func (w *worker) any() *chaos.Node {
+	if w.circle != nil {
+		return w.circle.any(w.rng)
+	}
+	return w.group.Nodes[w.rng.IntN(len(w.group.Nodes))]
+}
 
 // ask sends one request through any sidecar and counts how it went.
 func (w *worker) ask(within time.Duration, method, path string, pairs ...string) chaos.Answer {

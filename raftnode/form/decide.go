@@ -116,7 +116,7 @@ func (f *Former) beforePromise(seen map[string]answer, nodes map[string]Status, 
 	if wait := f.unchangedFor(view(union, seen)); wait > 0 {
 		return step{waiting: "all candidates agree; waiting for that to last " + f.cfg.StableFor.String(), until: wait}, nil
 	}
-	if f.cfg.Find != nil && f.looked.begun.Before(f.stableAt) {
+	if f.cfg.Find != nil && !f.looked.begun.After(f.stableAt) {
 		return step{waiting: "all candidates agree; waiting for --join to be looked up once more"}, nil
 	}
 	if !mine.Has(f.cfg.ID) {

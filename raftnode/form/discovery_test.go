@@ -196,7 +196,11 @@ func TestAFaultOfLookupForgetsNothing(t *testing.T) {
 			t.Errorf("only %v is left", u)
 		}
 		d.set(nil)
-		time.Sleep(DefaultForgetAfter + 2*time.Second)
+		time.Sleep(DefaultForgetAfter - 2*time.Second)
+		if u := n.running().Status().Candidates; !slices.Equal(u, addrsOf(0, 1)) {
+			t.Errorf("only %v is left right after an answer without the other", u)
+		}
+		time.Sleep(4 * time.Second)
 		if u := n.running().Status().Union; !slices.Equal(u, addrsOf(0)) {
 			t.Errorf("%v is left", u)
 		}

@@ -13,14 +13,15 @@ import (
 // node that has joined before gets its group at once. A node that has promised
 // nothing and meets a formed group, the only one that its addresses lead to, gets
 // Result.Met: joining is that group's decision, and the caller's to ask for (see
-// Adopted). If it comes to nothing, Form may be called again.
+// Adopted). If it comes to nothing, Form may be called again, but until the
+// process ends the node founds no group: the one that it met may come back.
 // Errors: of the context, of the keeper, *ConflictError, *ForgottenError.
 func (f *Former) Form(ctx context.Context) (Result, error) {
 	if r, ok := f.joined(); ok {
 		return r, nil
 	}
-	f.lookAgain()
 	if f.cfg.Find != nil {
+		f.forgetLookup()
 		looking, stop := context.WithCancel(ctx)
 		var scout sync.WaitGroup
 		scout.Go(func() { f.scout(looking) })
@@ -91,8 +92,7 @@ func (f *Former) joined() (Result, bool) {
 }
 
 // pause waits for the next round: Poll, more after a long time without change,
-// less if until (when a promise becomes possible) or the answer of a lookup comes
-// earlier.
+// less if until (when a promise becomes possible) comes earlier.
 func (f *Former) pause(ctx context.Context, unchanged, until time.Duration) {
 	d := f.cfg.Poll
 	if unchanged > PatientAfter {
@@ -105,7 +105,6 @@ func (f *Former) pause(ctx context.Context, unchanged, until time.Duration) {
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-f.news:
 	case <-ctx.Done():
 	}
 }
@@ -170,7 +169,7 @@ func (f *Former) round(ctx context.Context) map[string]answer {
 	for i, addr := range addrs {
 		seen[addr] = answers[i]
 		if answers[i].err == nil {
-			f.learn(answers[i].status)
+			f.learn(answers[i].status, false)
 		}
 	}
 	return seen

@@ -103,7 +103,6 @@ type Former struct {
 	cfg    Config
 	keeper Keeper
 	prober Prober
-	news   chan struct{} // has a value when a lookup was answered
 
 	logged   string    // by Form's goroutine alone
 	loggedAt time.Time // likewise
@@ -148,7 +147,7 @@ func New(cfg Config, keeper Keeper, prober Prober) (*Former, error) {
 	slices.Sort(own)
 	own = slices.Compact(own)
 	f := &Former{
-		cfg: cfg, keeper: keeper, prober: prober, own: own, news: make(chan struct{}, 1),
+		cfg: cfg, keeper: keeper, prober: prober, own: own,
 		sighted: sightings{}, labels: map[string]Label{cfg.ID: {Name: cfg.Name, Address: cfg.Address}},
 		status: Status{
 			Protocol: Protocol, ID: cfg.ID, Instance: rand.Text(), Name: cfg.Name, Address: cfg.Address,
@@ -178,7 +177,7 @@ func (f *Former) Answer(theirs Status) Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if theirs.Check() == nil {
-		f.learn(theirs)
+		f.learn(theirs, true)
 	}
 	return f.snapshot()
 }
@@ -227,19 +226,20 @@ func (f *Former) members() map[string]Label {
 	return m
 }
 
-// learn takes up the candidates and labels of a checked status. After a promise
-// only the nodes on its list matter, wherever they are now: a stranger's join
-// addresses must not lead founders into other people's groups. Called with mu held.
-func (f *Former) learn(s Status) {
+// learn takes up the candidates and labels of a checked status, of a node that
+// spoke to us or that was asked. After a promise only the nodes on its list matter,
+// wherever they are now: a stranger's join addresses must not lead founders into
+// other people's groups. Called with mu held.
+func (f *Former) learn(s Status, spoke bool) {
 	f.relabel(s.ID, Label{Name: s.Name, Address: s.Address})
 	if f.status.Phase == Joining || f.status.Phase == Joined || f.status.Promise != nil && !f.status.Promise.Has(s.ID) {
 		return
 	}
-	if s.ID != f.cfg.ID {
+	if s.ID != f.cfg.ID && (spoke || s.Phase != Joined) {
 		f.renew(s.Address, heard)
 	}
 	if s.Phase == Joined {
-		return // a group leads to nobody but itself; and once discovery no longer leads to it, it is forgotten
+		return // so that a group to which no discovery leads any more is forgotten
 	}
 	for _, a := range s.Candidates {
 		f.renew(a, learned)

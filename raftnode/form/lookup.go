@@ -52,10 +52,13 @@ func (f *Former) take(begun time.Time, addresses []string, faults []error) {
 			}
 		}
 	}
-	select {
-	case f.news <- struct{}{}:
-	default:
-	}
+}
+
+// forgetLookup makes Form wait for a new answer.
+func (f *Former) forgetLookup() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked = lookup{}
 }
 
 // incomplete says why this node's candidates may not be all that there are; empty if they are. A node that says so may still

@@ -25,27 +25,22 @@ func meet(first Status, nodes map[string]Status) *Group {
 	return g
 }
 
-// setJoining is called with mu held. The way to the group is not forgotten any more: a fresh node that knows this one must
-// find the group too, and not take this one for a founder.
+// setJoining is called with mu held. From now on, until the process ends, this node is no founder, and the way to the group
+// is not forgotten: a fresh node that knows this one must find the group too.
 func (f *Former) setJoining(g Group) {
 	f.cfg.Logger.Info("met a group; asking it to take this node in", "cluster_id", g.ClusterID, "address", g.Address)
 	f.status.Phase, f.status.ClusterID = Joining, g.ClusterID
-	for _, a := range g.Addresses {
+	way := slices.Clone(g.Addresses)
+	for _, l := range g.Members {
+		way = append(way, l.Address)
+	}
+	for _, a := range way {
 		delete(f.sighted, a)
+		if a != "" && len(a) <= MaxText && len(f.own)+len(f.sighted) < MaxUnion && !slices.Contains(f.own, a) {
+			f.own = append(f.own, a)
+		}
 	}
-	f.own = append(f.own, g.Addresses...)
 	slices.Sort(f.own)
-	f.own = slices.Compact(f.own)
-}
-
-// lookAgain makes a node that has met a group a fresh one again, for the group may be gone.
-func (f *Former) lookAgain() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.status.Phase == Joining {
-		f.status.Phase, f.status.ClusterID = Fresh, ""
-	}
-	f.looked = lookup{}
 }
 
 // unasked tells whether there is an address that was not asked in this round, or may be.

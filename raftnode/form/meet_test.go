@@ -194,6 +194,9 @@ func TestFormMayBeCalledAgain(t *testing.T) {
 		if r, err := n.running().Form(ctx); err == nil || len(n.made()) > 0 {
 			t.Errorf("formed %+v, promised %v", r, n.made())
 		}
+		if s := n.running().Status(); s.Phase != Joining || s.ClusterID != cluster {
+			t.Errorf("says that it is %s, of cluster %q", s.Phase, s.ClusterID)
+		}
 		w.nodes[1].start(t)
 		if r, err := n.running().Form(t.Context()); err != nil || r.Met == nil || r.Met.ClusterID != cluster || r.Met.Address != addrOf(1) {
 			t.Errorf("%+v, %v", r, err)

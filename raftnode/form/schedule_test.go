@@ -12,14 +12,22 @@ import (
 	"pgregory.net/rapid"
 )
 
+// given tells whether -rapid.checks was said.
+var given bool
+
 func TestMain(m *testing.M) {
 	flag.Parse()
-	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	if !given {
-		_ = flag.Set("rapid.checks", schedules)
-	}
 	os.Exit(m.Run())
+}
+
+// checks holds a property against so many random cases.
+func checks(t *testing.T, n string, property func(*rapid.T)) {
+	t.Helper()
+	if !given {
+		_ = flag.Set("rapid.checks", n)
+	}
+	rapid.Check(t, property)
 }
 
 // fault is one thing that happens to a world at a time.
@@ -159,7 +167,7 @@ func tree(t *rapid.T, total int) [][]string {
 // TestOneGroupOverAnySchedule: crashes at any step, cuts in one direction, slow
 // messages and disks, outsiders; one group at the end, and never a second one.
 func TestOneGroupOverAnySchedule(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	checks(t, schedules, func(rt *rapid.T) {
 		if err := draw(rt, ring, true).play(t); err != nil {
 			rt.Fatal(err)
 		}
@@ -169,7 +177,7 @@ func TestOneGroupOverAnySchedule(t *testing.T) {
 // TestOneGroupWhileTheUnionGrows: the join addresses are a tree, so that nodes
 // hear of each other late and the first ones may be a group before the last ones come.
 func TestOneGroupWhileTheUnionGrows(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	checks(t, schedules, func(rt *rapid.T) {
 		s := draw(rt, tree, false)
 		if err := s.play(t); err != nil {
 			rt.Fatal(err)

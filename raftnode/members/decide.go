@@ -185,7 +185,9 @@ func (g group) successorComes(agents []Agent) bool {
 	if g.count(good) >= g.want.Voters {
 		return false
 	}
-	coming := func(m Member) bool { return !m.Voter && able(m) }
+	coming := func(m Member) bool {
+		return !m.Voter && !m.Leaving && !m.Agent && !m.Replaced && (m.Healthy || m.Silent <= g.want.DeadAfter)
+	}
 	return g.count(coming) > 0 || g.addition(agents) != ""
 }
 

@@ -92,7 +92,9 @@ func (p *Port) greet(ctx context.Context, c net.Conn, k Kind, addr, target strin
 			return nil, Hello{}, &HelloError{Address: addr, Code: code, Message: message, Peer: a.Hello, Ours: true}
 		}
 	}
-	p.learn(own, a.Hello)
+	if k != KindProbe || p.isItself(own, a.Hello) {
+		p.learn(own, a.Hello)
+	}
 	if !stop() {
 		return nil, Hello{}, ctx.Err()
 	}
@@ -107,8 +109,7 @@ func (p *Port) judge(own Identity, k Kind, addr, target string, a answer) error 
 	case !a.OK && a.Code != CodeWrongTarget:
 		return &HelloError{Address: addr, Code: a.Code, Message: a.Message, Peer: a.Hello}
 	case k != KindProbe && (own.ClusterID == "" || a.Hello.ClusterID != own.ClusterID):
-		return &HelloError{Address: addr, Code: CodeForeignCluster, Peer: a.Hello, Message: fmt.Sprintf(
-			"node %s (%s) is of cluster %q, this one of cluster %q: correct --join", a.Hello.NodeID, a.Hello.Name, a.Hello.ClusterID, own.ClusterID)}
+		return &HelloError{Address: addr, Code: CodeForeignCluster, Peer: a.Hello, Message: foreign(a.Hello.side(""), own.side("this one"))}
 	case target != "" && a.Hello.NodeID != target:
 		return &WrongNodeError{Address: addr, Want: target, Got: a.Hello}
 	case !a.OK:

@@ -22,6 +22,7 @@ type Kind string
 const (
 	KindRaft    Kind = "raft"    // hashicorp/raft's own protocol
 	KindForward Kind = "forward" // commands on their way to the Raft leader
+	KindEvents  Kind = "events"  // what happens, from a member to a sidecar that has no replica
 	KindProbe   Kind = "probe"   // who are you? open to nodes of no cluster yet
 )
 
@@ -117,16 +118,14 @@ func refusal(own Identity, h Hello) (Code, string) {
 			h.About.Release, h.MinVersion, h.Version, own.NodeID, own.About.Release, MinProtocol, ProtocolVersion)
 	case h.Kind == KindProbe:
 		return "", ""
-	case h.Kind != KindRaft && h.Kind != KindForward:
+	case h.Kind != KindRaft && h.Kind != KindForward && h.Kind != KindEvents:
 		return CodeBadHello, fmt.Sprintf("unknown kind of connection %q: is the caller a newer release?", h.Kind)
 	case h.NodeID == "":
 		return CodeBadHello, "the caller gave no node ID: is it a sidelock peer?"
 	case own.ClusterID == "":
 		return CodeNotFormed, fmt.Sprintf("node %s belongs to no cluster yet: try again when it has joined", own.NodeID)
 	case h.ClusterID != own.ClusterID:
-		return CodeForeignCluster, fmt.Sprintf(
-			"the caller (node %s, %s) is of cluster %q, node %s (%s) of cluster %q: correct --join, or empty the data directory of the one that is wrong",
-			h.NodeID, h.Name, h.ClusterID, own.NodeID, own.Name, own.ClusterID)
+		return CodeForeignCluster, foreign(h.side("the caller"), own.side(""))
 	case h.Target != own.NodeID:
 		return CodeWrongTarget, fmt.Sprintf("the caller wants node %s, but this address belongs to node %s (%s) now: find the other one again",
 			h.Target, own.NodeID, own.Name)

@@ -32,12 +32,15 @@ const twinSilence = time.Second
 
 // lives is what a port remembers of others. Its methods are safe for concurrent use.
 type lives struct {
-	mu    sync.Mutex
-	seen  map[string]Sighting
-	conns map[*heard]string // connections accepted, by node ID
+	mu     sync.Mutex
+	seen   map[string]Sighting
+	conns  map[*heard]string        // connections accepted, by node ID
+	others func(nodeID string) bool // what others say; may be nil
 }
 
-func newLives() *lives { return &lives{seen: map[string]Sighting{}, conns: map[*heard]string{}} }
+func newLives(others func(string) bool) *lives {
+	return &lives{seen: map[string]Sighting{}, conns: map[*heard]string{}, others: others}
+}
 
 // heard is an accepted connection that knows when it was last heard of, and whose it is.
 type heard struct {
@@ -61,17 +64,16 @@ func (l *lives) judge(h Hello) (Code, string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	was, life := l.seen[h.NodeID], h.Life
+	other := was.Instance != "" && was.Instance != life.Instance
 	switch {
-	case life.Boot < was.Boot:
-		return CodeSuperseded, fmt.Sprintf("node %s (%s) was started again since (boot %d, this is boot %d): its data directory was copied or rolled back to an earlier state, and could vote twice. Stop this one; if no other runs, move its data directory away and start again: it joins as a new member",
-			h.NodeID, h.Name, was.Boot, life.Boot)
-	case life.Boot == was.Boot && was.Instance != "" && was.Instance != life.Instance:
+	case other && l.alive(h.NodeID, life.Instance):
 		return CodeTwin, l.twin(h)
-	case life.Instance != was.Instance && (life.Term < was.Term || life.LastIndex < was.Committed): // of one process a later hello may overtake
+	case life.Boot < was.Boot, life.Boot == was.Boot && other:
+		return CodeSuperseded, fmt.Sprintf("node %s (%s) was started again since (that was boot %d, this is boot %d): its data directory was copied or rolled back to an earlier state, and could vote twice. Stop this one; if no other runs, move its data directory away and start again: it joins as a new member",
+			h.NodeID, h.Name, was.Boot, life.Boot)
+	case other && (life.Term < was.Term || life.LastIndex < was.Committed): // of one process a later hello may overtake
 		return CodeRolledBack, fmt.Sprintf("the data directory of node %s (%s) is older than what this node has told before (term %d and index %d, then %d and %d): it was rolled back, and has forgotten votes or entries. Move it away and start again: it joins as a new member",
 			h.NodeID, h.Name, life.Term, life.LastIndex, was.Term, was.Committed)
-	case life.Boot > was.Boot && l.alive(h.NodeID, life.Boot):
-		return CodeTwin, l.twin(h)
 	}
 	l.remember(h.NodeID, life)
 	return "", ""
@@ -82,10 +84,14 @@ func (l *lives) twin(h Hello) string {
 		h.NodeID, h.Name)
 }
 
-// alive tells whether a process of an earlier boot has an open connection here on which it was heard lately. mu is held.
-func (l *lives) alive(id string, boot uint64) bool {
+// alive tells whether another process of a node than this instance has an open connection here on which it was heard lately, or is alive as others have
+// it. mu is held.
+func (l *lives) alive(id, instance string) bool {
+	if l.others != nil && l.others(id) {
+		return true
+	}
 	for c, of := range l.conns {
-		if of == id && c.boot < boot && time.Since(time.Unix(0, c.at.Load())) < twinSilence {
+		if of == id && c.instance != instance && time.Since(time.Unix(0, c.at.Load())) < twinSilence {
 			return true
 		}
 	}
@@ -123,6 +129,16 @@ func (l *lives) accepted(c net.Conn, h Hello) (use net.Conn, stale []net.Conn, d
 		defer l.mu.Unlock()
 		delete(l.conns, one)
 	}
+}
+
+// isItself tells whether a node of our cluster that said this of itself in a probe, which is answered whatever it says, is to be believed
+// where it is: a copy of it must not draw to itself what is meant for it.
+func (p *Port) isItself(own Identity, h Hello) bool {
+	if own.ClusterID == "" || h.ClusterID != own.ClusterID {
+		return false
+	}
+	code, _ := p.lives.judge(h)
+	return code == ""
 }
 
 // Saw takes in, from a member that is trusted, where the disk of a node stands.

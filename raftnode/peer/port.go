@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -24,7 +25,10 @@ type Config struct {
 	OnDialError func(nodeID string, err error)
 	// Admit tells why a node of our own cluster may not send its callers' requests here; "" if it may. Called for each
 	// connection of KindForward; must not block; may be nil.
-	Admit    func(Hello) (Code, string)
+	Admit func(Hello) (Code, string)
+	// Alive tells whether the process of a node that was known before is alive, by what others say. Must not block, nor call the
+	// port; may be nil.
+	Alive    func(nodeID string) bool
 	Security Security // nil: Plain
 
 	MaxConns         int // 0: DefaultMaxConns
@@ -78,7 +82,7 @@ func Listen(cfg Config) (*Port, error) {
 		return nil, err
 	}
 	p := &Port{cfg: cfg, ln: ln, handlers: make(map[Kind]func(net.Conn, Hello)),
-		conns: make(map[net.Conn]struct{}), secured: make(map[net.Conn]net.Conn), done: make(chan struct{}), lives: newLives()}
+		conns: make(map[net.Conn]struct{}), secured: make(map[net.Conn]net.Conn), done: make(chan struct{}), lives: newLives(cfg.Alive)}
 	cfg.Security.OnChange(p.recheck)
 	p.wg.Add(1)
 	go p.acceptLoop()
@@ -197,9 +201,13 @@ func (p *Port) serve(c net.Conn) {
 	p.pending--
 	p.mu.Unlock()
 	if handler != nil {
+		defer conn.Close()
+		if h.Kind == KindProbe { // what it says of itself is a claim
+			handler(conn, h)
+			return
+		}
 		use, stale, done := p.lives.accepted(conn, h)
 		defer done()
-		defer conn.Close()
 		for _, c := range stale {
 			c.Close()
 		}
@@ -232,7 +240,11 @@ func (p *Port) receive(c net.Conn) (net.Conn, Hello, func(net.Conn, Hello)) {
 	c.SetDeadline(deadline)
 	conn, err := p.secure(ctx, c, "")
 	if err != nil {
-		p.cfg.Log.Warn("peer connection not secured", "remote", c.RemoteAddr(), "err", err)
+		level := slog.LevelWarn
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+			level = slog.LevelDebug // the caller has gone: it stops, or only tried the port
+		}
+		p.cfg.Log.Log(ctx, level, "peer connection not secured", "remote", c.RemoteAddr(), "err", err)
 		return nil, Hello{}, nil
 	}
 	var h Hello
@@ -266,7 +278,7 @@ func (p *Port) receive(c net.Conn) (net.Conn, Hello, func(net.Conn, Hello)) {
 		}
 		p.cfg.Log.Log(context.Background(), level, "peer connection refused", "remote", c.RemoteAddr(), "kind", h.Kind, "node", h.NodeID, "code", code, "reason", message)
 		handler = nil
-	} else {
+	} else if h.Kind != KindProbe || p.isItself(own, h) {
 		p.learn(own, h)
 	}
 	if err := writeFrame(conn, answer{OK: code == "", Code: code, Message: message, Hello: own.hello(h.Kind, h.NodeID)}); err != nil {

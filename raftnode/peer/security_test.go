@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -91,7 +92,7 @@ func TestPlainHandsOverEveryByte(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := io.ReadAll(c)
+			got, err := io.ReadAll(iotest.OneByteReader(c))
 			if want := strings.Join(parts, ""); string(got) != want || err != nil {
 				t.Errorf("%q, %v, not %q", got, err, want)
 			}

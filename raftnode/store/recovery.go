@@ -116,6 +116,6 @@ func (d *Dir) finishRecovery() error {
 	next.Replaced = slices.Clip(next.Replaced[:min(len(next.Replaced), MaxReplaced)])
 	next.ClusterID, next.Recovering = next.Recovering.ClusterID, nil
 	next.Promise = &Promise{Nodes: []string{d.identity.NodeID}, Voters: 1}
-	next.Logged, next.Retired = true, false
+	next.Logged, next.Grown, next.Retired = true, true, false // there have been others, so it may be started as one of several
 	return d.saveMembership(next)
 }

@@ -69,6 +69,7 @@ func TestSnapshotComesBackAsItWas(t *testing.T) {
 // TestTwoSnapshotsMayGrowAtOnce: one that is taken, and one that the leader sends.
 func TestTwoSnapshotsMayGrowAtOnce(t *testing.T) {
 	path := t.TempDir()
+	found(t, path, 30)
 	d, _ := open(t, path)
 	s := snapshotsOf(t, d)
 	taken, sent, left := begin(t, s, 10), begin(t, s, 20), begin(t, s, 30)

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sidelock/sidelock/reload"
@@ -126,4 +128,27 @@ func TestClosedTrustLooksNoMore(t *testing.T) {
 		t.Errorf("looked:\n%s", a.log.text())
 	}
 	a.mustDial(nodes[1].node) // what was in force stays so
+}
+
+func TestCloseWaitsForACallbackUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := secretFile(t, oldSecret)
+		tr, err := FromSecret(t.Context(), file, nil)
+		must(t, err)
+		begun, finish := make(chan struct{}), make(chan struct{})
+		tr.OnChange(func() { close(begun); <-finish })
+		write(t, file, newSecret)
+		<-begun
+		var closed atomic.Bool
+		go func() { tr.Close(); closed.Store(true) }()
+		synctest.Wait()
+		if closed.Load() {
+			t.Error("did not wait")
+		}
+		close(finish)
+		synctest.Wait()
+		if !closed.Load() {
+			t.Error("still waits")
+		}
+	})
 }

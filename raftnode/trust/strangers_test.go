@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,6 +114,51 @@ func TestOtherProgramsWithTLSAreRefused(t *testing.T) {
 	b := startNode(t, "b", bySecret(t, oldSecret))
 	if err := callAs(t, b, func(*tls.Config) {}); err != io.EOF && !strings.Contains(err.Error(), "reset") {
 		t.Errorf("the control, which differs in nothing, got as far as %v", err)
+	}
+}
+
+// eofSeen is a connection that tells whether it was read to its end.
+type eofSeen struct {
+	net.Conn
+	seen atomic.Bool
+}
+
+func (c *eofSeen) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err == io.EOF {
+		c.seen.Store(true)
+	}
+	return n, err
+}
+
+// TestRefusedCallerIsHeardOut: a connection that is closed with bytes unread is reset, and some systems and proxies drop the alert
+// with it.
+func TestRefusedCallerIsHeardOut(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	caller, called := bySecret(t, newSecret, oldSecret), bySecret(t, oldSecret)
+	go func() {
+		bare, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			return
+		}
+		defer bare.Close()
+		if c, err := caller.Client(t.Context(), bare, "called"); err == nil { // it does not know yet
+			c.Write(make([]byte, 32<<10))
+			bare.(*net.TCPConn).CloseWrite()
+			io.Copy(io.Discard, bare)
+		}
+	}()
+	bare, err := l.Accept()
+	must(t, err)
+	defer bare.Close()
+	c := &eofSeen{Conn: bare}
+	if _, err := called.Server(t.Context(), c); err == nil {
+		t.Fatal("let in")
+	}
+	if !c.seen.Load() {
+		t.Error("not read to the end")
 	}
 }
 

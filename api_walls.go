@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/sidelock/sidelock/cli"
+	"github.com/sidelock/sidelock/httpapi"
+	"github.com/sidelock/sidelock/httpapi/keys"
+	"github.com/sidelock/sidelock/raftnode/trust"
+	"github.com/sidelock/sidelock/reload"
+)
+
+// walls are what stands between the API and its callers: the keys that it asks for and the certificate that it shows. Both are replaced
+// when their files change.
+type walls struct {
+	log      *slog.Logger
+	keys     *keys.Ring           // nil: none are asked for
+	cert     *httpapi.Certificate // nil: no TLS is spoken
+	certFile string
+}
+
+// openWalls reads the files and watches them until ctx ends. It comes before anything is opened: a sidecar whose API nobody could
+// be let into, or everybody, does not start.
+func openWalls(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) (*walls, error) {
+	w := &walls{log: log, certFile: cfg.APITLSCert}
+	if cfg.APIKeysFile != "" {
+		err := w.follow(ctx, []string{cfg.APIKeysFile}, func() error { return w.loadKeys(cfg.APIKeysFile) })
+		if err != nil {
+			return nil, fmt.Errorf("--api-keys-file %s: %w", cfg.APIKeysFile, err)
+		}
+	}
+	if cfg.APITLSCert != "" {
+		err := w.follow(ctx, []string{cfg.APITLSCert, cfg.APITLSKey}, func() error { return w.loadCertificate(cfg.APITLSCert, cfg.APITLSKey) })
+		if err != nil {
+			return nil, fmt.Errorf("--api-tls-cert %s and --api-tls-key %s: %w", cfg.APITLSCert, cfg.APITLSKey, err)
+		}
+		w.remind()
+		go w.remindDaily(ctx)
+	}
+	return w, nil
+}
+
+// follow loads files now, and again whenever they change. What was loaded before stays in force while they are broken.
+func (w *walls) follow(ctx context.Context, files []string, load func() error) error {
+	loaded := make(chan struct{})
+	reload.Watch(ctx, 0, files, func() {
+		select {
+		case <-loaded:
+		case <-ctx.Done():
+			return
+		}
+		if err := load(); err != nil {
+			w.log.Error("what the API lets in has not changed: the new file cannot be used, the one before stays in force, and this node could not start again", "files", files, "err", err)
+			return
+		}
+		w.log.Info("a file of the API was read again and is in force", "files", files)
+	})
+	if err := load(); err != nil {
+		return err
+	}
+	close(loaded)
+	return nil
+}
+
+func (w *walls) loadKeys(file string) error {
+	content, err := reload.Read(file)
+	switch {
+	case err != nil:
+		return err
+	case w.keys == nil:
+		w.keys, err = keys.New(content)
+		return err
+	}
+	return w.keys.Load(content)
+}
+
+func (w *walls) loadCertificate(chainFile, keyFile string) error {
+	chain, err := reload.Read(chainFile)
+	if err != nil {
+		return err
+	}
+	key, err := reload.Read(keyFile)
+	switch {
+	case err != nil:
+		return err
+	case w.cert == nil:
+		w.cert, err = httpapi.NewCertificate(chain, key)
+		return err
+	}
+	return w.cert.Load(chain, key)
+}
+
+// secure speaks TLS on a listener, if there is a certificate.
+func (w *walls) secure(l net.Listener) net.Listener {
+	if w.cert == nil {
+		return l
+	}
+	return w.cert.Secure(l, w.log)
+}
+
+// attributes say what stands before an address, for the log.
+func (w *walls) attributes() []any {
+	asked := 0
+	if w.keys != nil {
+		asked = w.keys.Len()
+	}
+	return []any{"tls", w.cert != nil, "keys", asked}
+}
+
+// Expiries lists the end of the API's certificate.
+func (w *walls) Expiries() []trust.Expiry {
+	if w.cert == nil {
+		return nil
+	}
+	return []trust.Expiry{{Use: "api", File: w.certFile, NotAfter: w.cert.NotAfter()}}
+}
+
+func (w *walls) remindDaily(ctx context.Context) {
+	ticker := time.NewTicker(24 * time.Hour)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			w.remind()
+		}
+	}
+}
+
+// remind warns of a certificate that ends soon.
+func (w *walls) remind() {
+	for _, e := range w.Expiries() {
+		left := time.Until(e.NotAfter)
+		switch at := e.NotAfter.UTC().Format(time.RFC3339); {
+		case left < 0:
+			w.log.Warn("the API's certificate has ended: clients refuse it; replace the file, which is read again without a restart", "file", e.File, "ended", at)
+		case left < min(trust.ExpiryWarning, w.cert.Lifetime()/3):
+			w.log.Warn("the API's certificate ends soon: replace the file, which is read again without a restart", "file", e.File, "ends", at)
+		}
+	}
+}
