@@ -130,7 +130,7 @@ func TestCredentialsThatCannotWorkAreWrongUsage(t *testing.T) {
 		"plain http":        {nil, []string{"--api-ca", ca}, []string{"--api-ca: is of no use with http://localhost:5625"}},
 		"a socket":          {nil, []string{"--api-ca", ca, "--server", "unix:///run/x"}, []string{"--api-ca: is of no use with unix:///run/x"}},
 		"several at once":   {nil, []string{"--api-ca", junk, "--api-key-file", junk, "--server", "https://h"}, []string{"--api-ca: ", "--api-key-file: "}},
-		"the key as a flag": {nil, []string{"--api-key", testKey}, []string{"unknown flag --api-key"}},
+		"the key as a flag": {nil, []string{"--api-key", testKey}, []string{"--api-key: unknown flag"}},
 	} {
 		out := invoke(t, c.env, append([]string{"locks"}, c.args...)...)
 		if out.code != ExitUsage || strings.Contains(out.stderr, testKey) {

@@ -28,3 +28,10 @@ func TestStormOfAGroupWithAgentsKeepsEveryPromise(t *testing.T) {
 		})
 	}
 }
+
+func TestSubscribersOfAgentsMissNothingAndSeeNothingTwice(t *testing.T) {
+	inFakeTime(t, 6, func(w *world) {
+		w.settled(20*time.Second, 3, 1, 2)
+		checkWatchers(w, watchThroughWeather(w, 21))
+	}, crew(1), func(w *world) { w.tune = small })
+}

@@ -113,6 +113,8 @@ func (s *local) next(ctx context.Context) (Delivery, error) {
 		case <-news:
 		case <-ctx.Done():
 			return Delivery{ID: id}, ctx.Err()
+		case <-s.node.ctx.Done():
+			return Delivery{ID: id}, errClosing
 		}
 	}
 }

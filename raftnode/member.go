@@ -20,6 +20,11 @@ type member struct {
 	transport *peer.Transport
 	store     *store.Log
 
+	stuck struct { // in handing leadership over, as often in a term
+		term  uint64
+		times int
+	}
+
 	cancel context.CancelFunc
 	work   sync.WaitGroup // its goroutines
 	down   chan struct{}  // closed when raft has been shut down
@@ -127,9 +132,27 @@ func (n *Node) handOver(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
 	defer cancel()
-	if err := wait(ctx, m.raft.LeadershipTransfer()); err != nil && m.leads() {
+	to := n.successor(m)
+	if to == "" {
+		return
+	}
+	if err := wait(ctx, m.raft.LeadershipTransferToServer(to, raft.ServerAddress(to))); err != nil && m.leads() {
 		n.log.Warn("could not hand Raft leadership over; the others elect a new leader", "err", err)
 	}
+}
+
+// successor is the voter that was heard of last: raft would choose by what it has sent, also one that is gone, and hang on it.
+func (n *Node) successor(m *member) (best raft.ServerID) {
+	c, _ := m.configuration()
+	least := time.Duration(-1)
+	for _, s := range c.Servers {
+		ago := n.contact.ago(string(s.ID))
+		e, _ := n.roll.look(string(s.ID))
+		if s.Suffrage == raft.Voter && s.ID != n.id && n.isHealthy(ago) && !e.leaving && (least < 0 || ago < least) {
+			best, least = s.ID, ago
+		}
+	}
+	return best
 }
 
 const handOverTimeout = 2 * time.Second

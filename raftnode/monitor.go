@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/raft"
 	"github.com/sidelock/sidelock/lease"
 )
 
@@ -127,9 +128,29 @@ func (n *Node) cannotServe(ctx context.Context, r *reign, err error) {
 		return
 	}
 	r.failed.Store(true)
+	if errors.Is(err, raft.ErrLeadershipTransferInProgress) {
+		n.stuck(r)
+		return
+	}
 	n.log.Error("cannot serve as Raft leader", "term", r.term, "err", err)
 	n.handOver(ctx)
 }
+
+// stuck is told that raft takes nothing because it is handing leadership over. That ends by itself, within an election timeout or so, unless
+// what replicates to the chosen follower hangs: then raft waits for it for ever, still leads, and refuses every entry (guard 7,
+// hashicorp/raft #696). Only a new one helps.
+func (n *Node) stuck(r *reign) {
+	s := &r.member.stuck
+	if s.term != r.term {
+		s.term, s.times = r.term, 0
+	}
+	if s.times++; s.times > transferTries {
+		n.makeAnew("it has refused every entry since it tried to hand leadership over")
+	}
+}
+
+// transferTries is how often, reignPause apart, raft may say so.
+const transferTries = 4
 
 func (r *reign) isOver() bool {
 	select {

@@ -43,6 +43,9 @@ func (n *Node) enter() error {
 		}
 		n.belongTo(group.ClusterID)
 		if group.Met == nil && n.dir.Membership().Logged && !n.dir.Membership().Retired {
+			if err := n.checkNotReplaced(); err != nil {
+				return err
+			}
 			if err := n.startMember(); err != nil {
 				return err
 			}

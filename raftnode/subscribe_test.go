@@ -106,11 +106,14 @@ func (f *watcherOf) run(until time.Time) {
 			var d Delivery
 			if d, err = sub.Next(ctx); err == nil {
 				f.take(d)
-			} else if errors.Is(err, context.DeadlineExceeded) {
+			} else if errors.Is(err, context.DeadlineExceeded) && len(f.spans) > 0 {
 				at := sub.Position()
 				f.at = &at
 				f.spans[len(f.spans)-1].to = at
 			}
+		}
+		if sub != nil {
+			sub.Close()
 		}
 		cancel()
 		f.seen["came back"]++
@@ -138,56 +141,68 @@ func (f *watcherOf) take(d Delivery) {
 // sidecar they come back to (P12).
 func TestSubscribersMissNothingAndSeeNothingTwice(t *testing.T) {
 	inFakeTime(t, 3, func(w *world) {
-		until := time.Now().Add(40 * time.Second)
-		var all sync.WaitGroup
-		h := newHistory()
-		for i := range 8 {
-			c := &client{w: w, h: h, name: fmt.Sprintf("client%d", i), rng: rand.New(rand.NewPCG(7, uint64(i)))}
-			all.Go(func() { c.live(until) })
-		}
-		var watchers []*watcherOf
-		for i := range 6 {
-			f := &watcherOf{w: w, rng: rand.New(rand.NewPCG(8, uint64(i))), seen: map[string]int{}}
-			watchers = append(watchers, f)
-			all.Go(func() { f.run(until.Add(20 * time.Second)) })
-		}
-		weather := &weather{w: w, rng: rand.New(rand.NewPCG(9, 9)), kinds: map[string]int{}}
-		weather.blow(until)
-		weather.clear()
-		all.Wait()
-
-		asked := map[uint64][]*span{}
-		for _, f := range watchers {
-			for i := range f.spans {
-				asked[f.spans[i].state.Index()] = append(asked[f.spans[i].state.Index()], &f.spans[i])
-			}
-		}
-		list := lease.Query{Kind: lease.QueryNames, Space: lease.Locks, Limit: lease.MaxListLimit}
-		told := w.ledger.replay(func(index uint64, s *lease.State) {
-			for _, one := range asked[index] {
-				if got, want := fmt.Sprintf("%+v", one.state.Answer(list)), fmt.Sprintf("%+v", s.Answer(list)); got != want {
-					t.Errorf("the state at index %d is\n%s\nand should be\n%s", index, got, want)
-				}
-			}
-			delete(asked, index)
-		})
-		if len(asked) > 0 {
-			t.Errorf("states of %d indexes that nobody applied", len(asked))
-		}
-		events, states, spans := 0, 0, 0
-		for _, f := range watchers {
-			states += f.seen["state"]
-			for _, s := range f.spans {
-				spans++
-				events += len(s.events)
-				checkSpan(t, &s, told)
-			}
-		}
-		t.Logf("%d watchers, %d spans, %d states, %d events, %d in the log, faults %v", len(watchers), spans, states, events, len(told.events), weather.kinds)
-		if events < 6*len(told.events)/10 || len(told.events) < 100 || w.restores == 0 || states < len(watchers)+2 {
-			t.Error("too little happened for this to tell anything")
-		}
+		checkWatchers(w, watchThroughWeather(w, 7))
 	}, func(w *world) { w.tune = small })
+}
+
+// watchThroughWeather lets clients act and watchers follow, while faults come and go.
+func watchThroughWeather(w *world, seed uint64) []*watcherOf {
+	until := time.Now().Add(40 * time.Second)
+	var all sync.WaitGroup
+	h := newHistory()
+	for i := range 8 {
+		c := &client{w: w, h: h, name: fmt.Sprintf("client%d", i), rng: rand.New(rand.NewPCG(seed, uint64(i)))}
+		all.Go(func() { c.live(until) })
+	}
+	var watchers []*watcherOf
+	for i := range 6 {
+		f := &watcherOf{w: w, rng: rand.New(rand.NewPCG(seed+1, uint64(i))), seen: map[string]int{}}
+		watchers = append(watchers, f)
+		all.Go(func() { f.run(until.Add(20 * time.Second)) })
+	}
+	weather := &weather{w: w, rng: rand.New(rand.NewPCG(seed+2, 9)), kinds: map[string]int{}}
+	weather.blow(until)
+	weather.clear()
+	all.Wait()
+	w.t.Logf("faults %v", weather.kinds)
+	return watchers
+}
+
+// checkWatchers compares what watchers saw with the log.
+func checkWatchers(w *world, watchers []*watcherOf) {
+	t := w.t
+	t.Helper()
+	asked := map[uint64][]*span{}
+	for _, f := range watchers {
+		for i := range f.spans {
+			asked[f.spans[i].state.Index()] = append(asked[f.spans[i].state.Index()], &f.spans[i])
+		}
+	}
+	list := lease.Query{Kind: lease.QueryNames, Space: lease.Locks, Limit: lease.MaxListLimit}
+	told := w.ledger.replay(func(index uint64, s *lease.State) {
+		for _, one := range asked[index] {
+			if got, want := fmt.Sprintf("%+v", one.state.Answer(list)), fmt.Sprintf("%+v", s.Answer(list)); got != want {
+				t.Errorf("the state at index %d is\n%s\nand should be\n%s", index, got, want)
+			}
+		}
+		delete(asked, index)
+	})
+	if len(asked) > 0 {
+		t.Errorf("states of %d indexes that nobody applied", len(asked))
+	}
+	events, states, spans := 0, 0, 0
+	for _, f := range watchers {
+		states += f.seen["state"]
+		for _, s := range f.spans {
+			spans++
+			events += len(s.events)
+			checkSpan(t, &s, told)
+		}
+	}
+	t.Logf("%d watchers, %d spans, %d states, %d events, %d in the log, %d restores", len(watchers), spans, states, events, len(told.events), w.restores)
+	if events < len(watchers)*len(told.events)/10 || len(told.events) < 100 || w.restores == 0 || states < len(watchers)+2 {
+		t.Error("too little happened for this to tell anything")
+	}
 }
 
 // checkSpan compares what a watcher saw with what the log says happened between the same two positions.

@@ -67,21 +67,32 @@ func inFakeTime(t *testing.T, size int, f func(*world), options ...func(*world))
 	synctest.Test(t, func(t *testing.T) {
 		// A bubble begins in the year 2000, and no clock of a real group says so.
 		time.Sleep(time.Until(builtAfter.AddDate(0, 1, 0)))
-		w := &world{t: t, net: sim.New(), root: root, timing: Fast, ledger: newLedger(t)}
-		for _, o := range options {
-			o(w)
-		}
-		for i := range size {
-			name := fmt.Sprintf("n%d", i+1)
-			w.hosts = append(w.hosts, &host{w: w, name: name, clock: newSkewedClock(1), dir: filepath.Join(root, name), also: w.also})
-		}
-		defer w.end()
-		for _, h := range w.hosts {
-			h.start()
-		}
-		w.ready()
-		f(w)
+		inWorld(t, root, size, f, options)
 	})
+}
+
+// inRealTime is inFakeTime for what would never let a bubble end.
+func inRealTime(t *testing.T, size int, f func(*world), options ...func(*world)) {
+	t.Helper()
+	t.Parallel()
+	inWorld(t, dataRoot(t), size, f, options)
+}
+
+func inWorld(t *testing.T, root string, size int, f func(*world), options []func(*world)) {
+	w := &world{t: t, net: sim.New(), root: root, timing: Fast, ledger: newLedger(t)}
+	for _, o := range options {
+		o(w)
+	}
+	for i := range size {
+		name := fmt.Sprintf("n%d", i+1)
+		w.hosts = append(w.hosts, &host{w: w, name: name, clock: newSkewedClock(1), dir: filepath.Join(root, name), also: w.also})
+	}
+	defer w.end()
+	for _, h := range w.hosts {
+		h.start()
+	}
+	w.ready()
+	f(w)
 }
 
 // dataRoot is a directory for data directories, in memory where the system has such a place: an fsync to a disk takes

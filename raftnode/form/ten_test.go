@@ -17,7 +17,8 @@ const ten = 10
 // trouble is a time in which a lookup does not answer all.
 type trouble struct {
 	from, until time.Duration
-	hangs       bool // else it fails, or, in lies, leaves something out
+	hangs       bool // else it fails at once
+	part        int  // what it still answers: the addresses that this divides
 }
 
 // partial is what one node's discovery answers: a set that grows, with trouble on the way.
@@ -25,8 +26,7 @@ type partial struct {
 	begin   time.Time
 	at      []time.Duration // when each of the ten is there to be found
 	trouble []trouble
-	gaps    []trouble // in which one address is missing without a word
-	seed    int
+	gaps    []trouble // in which the answer is as partial, and says nothing of it
 }
 
 var errSlow = errors.New("no answer within 3s")
@@ -39,7 +39,7 @@ func (p *partial) find(ctx context.Context) ([]string, []error) {
 			continue
 		}
 		if !t.hangs {
-			return p.known(now, func(i int) bool { return (i+p.seed)%3 > 0 }), []error{errLookup}
+			return p.known(now, t), []error{errLookup}
 		}
 		hang := time.NewTimer(min(t.until-now, 3*time.Second))
 		select {
@@ -49,18 +49,21 @@ func (p *partial) find(ctx context.Context) ([]string, []error) {
 			return nil, []error{ctx.Err()}
 		}
 		if time.Since(p.begin) < t.until {
-			return p.known(now, func(i int) bool { return (i+p.seed)%2 > 0 }), []error{errSlow}
+			return p.known(now, t), []error{errSlow}
 		}
 	}
 	now := time.Since(p.begin)
-	return p.known(now, func(i int) bool {
-		return !slices.ContainsFunc(p.gaps, func(g trouble) bool { return g.from <= now && now < g.until && i == (p.seed+int(g.from))%ten })
-	}), nil
+	for _, g := range p.gaps {
+		if g.from <= now && now < g.until {
+			return p.known(now, g), nil
+		}
+	}
+	return p.known(now, trouble{part: 1}), nil
 }
 
-func (p *partial) known(now time.Duration, some func(int) bool) (addrs []string) {
+func (p *partial) known(now time.Duration, t trouble) (addrs []string) {
 	for i, at := range p.at {
-		if at <= now && some(i) {
+		if at <= now && i%t.part == 0 {
 			addrs = append(addrs, addrOf(i))
 		}
 	}
@@ -106,23 +109,26 @@ func drawTen(t *rapid.T, size int, s sure, wild bool) tenNodes {
 		delay: rapid.SampledFrom([]time.Duration{0, 5 * time.Millisecond, 300 * time.Millisecond}).Draw(t, "delay"),
 		hang:  rapid.SampledFrom([]time.Duration{0, 50 * time.Millisecond, time.Second}).Draw(t, "hang"),
 	}
-	spread := rapid.SampledFrom([]int{0, 1000, 6000, int(whole.Milliseconds())}).Draw(t, "spread")
+	early := rapid.SampledFrom([]int{0, 0, 12000}).Draw(t, "early")
+	late := early + rapid.SampledFrom([]int{0, 1000, 6000}).Draw(t, "late")
+	draw := func() trouble {
+		from := rapid.SampledFrom([]time.Duration{0, 2500 * time.Millisecond, 7 * time.Second}).Draw(t, "from")
+		return trouble{from, from + ms(0, 8000, "for"), rapid.Bool().Draw(t, "hangs"), rapid.IntRange(2, ten+1).Draw(t, "part")}
+	}
 	for i := range ten {
-		p := &partial{seed: i}
+		p := &partial{}
 		for k := range ten {
-			at := ms(0, spread, "found")
+			at := ms(early, late, "found")
 			if s(i, k) {
 				at = 0
 			}
 			p.at = append(p.at, at)
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "trouble") {
-			from := ms(0, 12000, "from")
-			p.trouble = append(p.trouble, trouble{from, from + ms(0, 8000, "for"), rapid.Bool().Draw(t, "hangs")})
+			p.trouble = append(p.trouble, draw())
 		}
 		if wild && rapid.Bool().Draw(t, "gap") {
-			from := ms(0, 12000, "from")
-			p.gaps = append(p.gaps, trouble{from: from, until: from + ms(0, 8000, "for")})
+			p.gaps = append(p.gaps, draw())
 		}
 		h.finds = append(h.finds, p)
 	}
