@@ -102,13 +102,12 @@ func (w *walls) secure(l net.Listener) net.Listener {
 	return w.cert.Secure(l, w.log)
 }
 
-// attributes say what stands before an address, for the log.
-func (w *walls) attributes() []any {
-	asked := 0
-	if w.keys != nil {
-		asked = w.keys.Len()
+// asked is how many keys there are, of which a caller needs one; 0: none is asked for.
+func (w *walls) asked() int {
+	if w.keys == nil {
+		return 0
 	}
-	return []any{"tls", w.cert != nil, "keys", asked}
+	return w.keys.Len()
 }
 
 // Expiries lists the end of the API's certificate.

@@ -32,7 +32,7 @@ func listen(cfg cli.ServeConfig, api *httpapi.API, w *walls, stop context.Cancel
 		if err != nil {
 			return servers, fmt.Errorf("open the API's socket: %w; choose another with --api-socket", err)
 		}
-		w.log.Info("serving the API", "socket", cfg.APISocket)
+		w.log.Info("serving the API", "socket", cfg.APISocket, "keys", w.asked())
 		serve(api.SocketHandler(), l)
 	}
 	if l, err := listenAdmin(cfg.DataDir); err != nil {
@@ -62,7 +62,7 @@ func listenAPI(cfg cli.ServeConfig, w *walls) (open []net.Listener, err error) {
 			return open, fmt.Errorf("open the API: %w; choose another with --api-addr", err)
 		}
 		open = append(open, w.secure(l))
-		w.log.Info("serving the API", append([]any{"addr", l.Addr().String()}, w.attributes()...)...)
+		w.log.Info("serving the API", "addr", l.Addr().String(), "tls", w.cert != nil, "keys", w.asked())
 	}
 	if len(open) == 0 {
 		return nil, errors.New("open the API: this machine has none of the addresses of --api-addr")

@@ -51,6 +51,8 @@ type grammar struct {
 	Watch     watchCommand     `cmd:"" help:"Follow what happens to locks and elections, a line an event."`
 	Release   releaseCommand   `cmd:"" help:"Release a lock by its lease ID, or by force somebody else's."`
 	Status    statusCommand    `cmd:"" help:"Show the group at a glance, and whether it is healthy."`
+	Members   membersCommand   `cmd:"" help:"List the sidecars of the group, with IDs, roles and zones."`
+	Remove    removeCommand    `cmd:"" help:"Take a member that is gone for good out of the group."`
 	Recover   recoverCommand   `cmd:"" help:"Make one survivor a new group, when most voters are lost for good."`
 	Compact   compactCommand   `cmd:"" help:"Give the room that a stopped sidecar's log does not need back."`
 	Version   versionCommand   `cmd:"" help:"Print version, commit, Go and raft."`

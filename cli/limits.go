@@ -58,6 +58,7 @@ const (
 	releaseWithin     = 10 * time.Second
 	releaseLostWithin = time.Second
 	columnGap         = 2 // between the columns of a table
+	shownNames        = 5 // of many sidecars in one line
 )
 
 // The bounds of `sidelock run` and `sidelock elect`.

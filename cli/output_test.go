@@ -226,7 +226,7 @@ func TestStatusSaysWhetherAllIsWell(t *testing.T) {
 		code    int
 		says    []string
 	}{
-		"well":        {cluster(leads, "1", n1, n2, n3), ExitOK, []string{"healthy: 3 members; 1 voter may be lost", "n1, term 3", "committed 20, applied here 18 (2 behind)", "n1      voter, Raft leader  yes"}},
+		"well":        {cluster(leads, "1", n1, n2, n3), ExitOK, []string{"healthy: 3 voters; 1 voter may be lost", "n1, term 3", "committed 20, applied here 18 (2 behind)", "n1      voter, Raft leader  yes"}},
 		"one":         {cluster(leads, "0", n1), ExitOK, []string{"healthy: a group of one, which survives no failure"}},
 		"one is dead": {cluster(leads, "0", n1, n2, dead), ExitFailed, []string{"not healthy: n3 is not heard of", "if one more voter is lost, the group stops", "1m1s ago"}},
 		"no leader":   {cluster("null", "1", n1, n2, n3), ExitFailed, []string{"not healthy: no Raft leader is known here", "none known here"}},

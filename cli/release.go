@@ -14,13 +14,11 @@ type releaseCommand struct {
 	Lease    text   `placeholder:"ID" help:"The lease ID that the acquire was answered with. A variable is seen by fewer eyes than a flag."`
 	Token    text   `spoken:"" placeholder:"T" help:"The fencing token of the grant that is meant: needed with --force, and for a lease that holds several names."`
 
-	Force       toggle `spoken:"" help:"End somebody else's grant, the one with this --token, for a --reason; through the admin socket or, with an API key that may, at --server. Without --token: show who holds, and do nothing."`
-	Reason      text   `spoken:"" placeholder:"TEXT" help:"Why; the holder is told, and the history remembers it."`
-	Immediate   toggle `spoken:"" help:"Let others have it at once, while its holder may still be at work. Unsafe, unless the holder is known to be dead."`
-	DataDir     text   `placeholder:"DIR" help:"The data directory of the sidecar on this machine, in which its admin socket is; the same default as of serve."`
-	AdminSocket text   `placeholder:"PATH" help:"The admin socket itself; admin.sock in --data-dir if not given."`
+	Force     toggle `spoken:"" help:"End somebody else's grant, the one with this --token, for a --reason; through the admin socket or, with an API key that may, at --server. Without --token: show who holds, and do nothing."`
+	Reason    text   `spoken:"" placeholder:"TEXT" help:"Why; the holder is told, and the history remembers it."`
+	Immediate toggle `spoken:"" help:"Let others have it at once, while its holder may still be at work. Unsafe, unless the holder is known to be dead."`
 
-	connection
+	administration
 	outputFlag
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/sidelock/sidelock/client"
@@ -29,18 +28,18 @@ func (s *statusCommand) Run(c *call) error {
 	if err != nil {
 		return source{server: server, local: true}.failed(err)
 	}
-	wrong := ailments(group)
+	wrong, notes := ailments(group), notable(group)
 	if asJSON {
 		raw, err := cl.Get(ctx, "/v1/cluster", nil)
 		if err != nil {
 			return source{server: server, local: true}.failed(err)
 		}
-		if err := printStatusJSON(c, raw, wrong); err != nil {
+		if err := printStatusJSON(c, raw, wrong, notes); err != nil {
 			return err
 		}
 	} else {
 		p := c.printer()
-		printStatus(p, group, wrong)
+		printStatus(p, group, wrong, notes)
 		if p.err != nil {
 			return p.err
 		}
@@ -51,12 +50,13 @@ func (s *statusCommand) Run(c *call) error {
 	return nil
 }
 
-func printStatusJSON(c *call, cluster json.RawMessage, wrong []string) error {
+func printStatusJSON(c *call, cluster json.RawMessage, wrong, notes []string) error {
 	return printJSON(c.stdout, struct {
 		Healthy bool            `json:"healthy"`
 		Wrong   []string        `json:"wrong"`
+		Notes   []string        `json:"notes"`
 		Cluster json.RawMessage `json:"cluster"`
-	}{len(wrong) == 0, append([]string{}, wrong...), cluster})
+	}{len(wrong) == 0, append([]string{}, wrong...), append([]string{}, notes...), cluster})
 }
 
 // ailments says what is wrong with the group, worst first; nothing if it is healthy.
@@ -73,7 +73,7 @@ func ailments(g *client.Cluster) []string {
 	var down []string
 	voters := 0
 	for _, m := range g.Members {
-		if m.Role == "voter" {
+		if m.Role == roleVoter {
 			voters++
 		}
 		if !m.Healthy {
@@ -93,7 +93,15 @@ func ailments(g *client.Cluster) []string {
 	return wrong
 }
 
-func printStatus(p *printer, g *client.Cluster, wrong []string) {
+// notable says what is no fault, and worth knowing all the same.
+func notable(g *client.Cluster) (notes []string) {
+	if versions := skew(g.Members); versions != "" {
+		notes = append(notes, "versions differ: "+versions+". That is as it should be during an upgrade, and not for long: features of a new release wait for the last sidecar")
+	}
+	return notes
+}
+
+func printStatus(p *printer, g *client.Cluster, wrong, notes []string) {
 	if len(wrong) == 0 {
 		p.line("%s: %s", p.paint(good, "healthy"), tolerance(g))
 	} else {
@@ -101,6 +109,9 @@ func printStatus(p *printer, g *client.Cluster, wrong []string) {
 		for _, w := range wrong[1:] {
 			p.line("             %s", w)
 		}
+	}
+	for _, note := range notes {
+		p.line("%s: %s", p.paint(alert, "note"), safe(note))
 	}
 	leader := p.paint(bad, "none known here")
 	if g.RaftLeader != nil {
@@ -116,19 +127,9 @@ func printStatus(p *printer, g *client.Cluster, wrong []string) {
 		return
 	}
 	t := newTable("MEMBER", "ROLE", "HEALTHY", "LAST CONTACT", "ADDRESS", "VERSION")
-	byName := func(a, b client.Member) int { return strings.Compare(called(a.MemberRef), called(b.MemberRef)) }
-	for _, m := range slices.SortedFunc(slices.Values(g.Members), byName) {
-		role, healthy, contact := m.Role, styled(good, "yes"), "-"
-		if g.RaftLeader != nil && m.ID == g.RaftLeader.ID {
-			role += ", Raft leader"
-		}
-		if !m.Healthy {
-			healthy = styled(bad, "no")
-		}
-		if m.LastContact >= 0 {
-			contact = ago(m.LastContact)
-		}
-		t.row(styled(strong, called(m.MemberRef)), cellOf(role), healthy, cellOf(contact), cellOf(dash(m.Address)), cellOf(dash(m.Version)))
+	for _, m := range inOrder(g.Members) {
+		role, healthy, contact := standing(g, m)
+		t.row(styled(strong, called(m.MemberRef)), role, healthy, contact, cellOf(dash(m.Address)), cellOf(dash(m.Version)))
 	}
 	p.line("")
 	t.print(p, "")
@@ -139,10 +140,10 @@ func tolerance(g *client.Cluster) string {
 	switch {
 	case len(g.Members) == 1:
 		return "a group of one, which survives no failure"
-	case g.FailureTolerance == 0:
-		return fmt.Sprintf("%s; none may be lost", counted(len(g.Members), "member"))
+	case g.FailureTolerance <= 0:
+		return census(g.Members) + "; none may be lost"
 	}
-	return fmt.Sprintf("%s; %s may be lost", counted(len(g.Members), "member"), counted(g.FailureTolerance, "voter"))
+	return fmt.Sprintf("%s; %s may be lost", census(g.Members), counted(g.FailureTolerance, "voter"))
 }
 
 func lag(g *client.Cluster) string {

@@ -10,7 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -140,6 +143,62 @@ func TestRequestThatItsClientHasLeftStandsForItselfAloneThroughTLS(t *testing.T)
 				}
 			})
 		}
+	}
+}
+
+// dying are connections that a test can have time out, as to a machine that has vanished.
+type dying struct {
+	net.Listener
+	conns chan *dyingConn
+}
+
+func (l dying) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	one := &dyingConn{Conn: c}
+	l.conns <- one
+	return one, nil
+}
+
+type dyingConn struct {
+	net.Conn
+	dead atomic.Bool
+}
+
+func (c *dyingConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.dead.Load() {
+		return 0, &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ETIMEDOUT)}
+	}
+	return n, err
+}
+
+// TestClientThatCannotBeReachedHasNotClosedThroughTLS: it may be alive, and act on the last deadline that it heard.
+func TestClientThatCannotBeReachedHasNotClosedThroughTLS(t *testing.T) {
+	ca := testca.New(t)
+	cert, err := httpapi.NewCertificate(ca.Server(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, l := newFakeHold(holding), dying{bare, make(chan *dyingConn, 1)}
+	server := httpapi.NewServer(httpapi.New(httpapi.Config{Node: holdNode(h)}).Handler(), nil)
+	go func() { _ = server.Serve(cert.Secure(httpapi.Watch(l), nil)) }()
+	defer server.Close()
+	s := (&secureServer{addr: bare.Addr().String(), ca: ca}).open(t, tls.VersionTLS13, post("/v1/locks/a/hold"))
+	s.line()
+	c := <-l.conns
+	c.dead.Store(true)
+	if err := c.SetReadDeadline(time.Unix(1, 0)); err != nil { // wakes who reads
+		t.Fatal(err)
+	}
+	if got := receive(t, h.ended); got != "by sidecar, told true, latest true" {
+		t.Errorf("ended %s", got)
 	}
 }
 

@@ -67,7 +67,13 @@ func TestAnAgentTurnsToTheGroupThatStandsInThePlaceOfItsOwn(t *testing.T) {
 		// new group comes to be where the agent does not reach.
 		agent := w.hosts[slices.IndexFunc(w.hosts, func(h *host) bool { return !slices.Contains(members, h) })]
 		w.isolate(agent)
+		var join []string
 		for _, h := range members {
+			join = append(join, h.addr())
+		}
+		for _, h := range members {
+			also := h.also
+			h.also = func(c *Config) { also(c); c.Join = join }
 			h.start()
 		}
 		w.eventually(20*time.Second, "a new group", func() bool { return w.leader() != nil })

@@ -66,7 +66,6 @@ func (n *Node) dialLink(ctx context.Context, leader string) (*link, error) {
 // close fails all that is under way. Why it ended is told in words alone: that this node turned to another leader, say,
 // does not mean that nothing happened of what had left.
 func (l *link) close(err error) {
-	l.node.linked.cut()
 	l.out.fail(err)
 	l.mu.Lock()
 	if l.err == nil {

@@ -195,30 +195,29 @@ func (w *world) members(not *host) (names []string) {
 func TestASubscriptionGoesOnWhenItsSidecarIsNoMemberAnyMore(t *testing.T) {
 	inFakeTime(t, 4, func(w *world) {
 		w.settled(20*time.Second, 3, 0, 1)
-		for range 3 {
-			h := w.with(Voter)
-			l := w.listen(h)
-			w.act(h, time.Second, l)
-			removed := make(chan error, 1)
-			go func() { removed <- w.leader().up().RemoveMember(within(15*time.Second), string(h.up().id)) }()
-			w.eventually(15*time.Second, "it is an agent", func() bool { return h.up().asMember() == nil })
-			w.act(h, 3*time.Second, l)
-			if l.member(w) == nil {
-				t.Error("who is no member any more follows nobody")
-			}
-			if err := <-removed; err != nil {
-				t.Error(err)
-			}
-			w.settled(20*time.Second, 3, 0, 1)
-			w.act(h, time.Second, l)
-			l.end(t, w)
+		h := w.with(Voter)
+		l := w.listen(h)
+		w.act(h, time.Second, l)
+		removed := make(chan error, 1)
+		go func() { removed <- w.leader().up().RemoveMember(within(15*time.Second), string(h.up().id)) }()
+		w.eventually(15*time.Second, "it is an agent", func() bool { return h.up().asMember() == nil })
+		w.act(h, 3*time.Second, l)
+		if l.member(w) == nil {
+			t.Error("who is no member any more follows nobody")
 		}
+		if err := <-removed; err != nil {
+			t.Error(err)
+		}
+		w.settled(20*time.Second, 3, 0, 1)
+		w.act(h, time.Second, l)
+		l.end(t, w)
 	}, crew(0), func(w *world) { w.tune = small })
 }
 
 func TestASubscriptionGoesOnWhenItsSidecarBecomesAMember(t *testing.T) {
 	inFakeTime(t, 5, func(w *world) {
 		w.settled(20*time.Second, 3, 0, 2)
+		chief := w.leader()
 		var agents, voters []*host
 		var all []*listener
 		for _, h := range w.hosts {
@@ -226,7 +225,7 @@ func TestASubscriptionGoesOnWhenItsSidecarBecomesAMember(t *testing.T) {
 			case h.up().asMember() == nil:
 				agents = append(agents, h)
 				all = append(all, w.listen(h))
-			case h != w.leader():
+			case h != chief:
 				voters = append(voters, h)
 			}
 		}
@@ -237,8 +236,7 @@ func TestASubscriptionGoesOnWhenItsSidecarBecomesAMember(t *testing.T) {
 			w.settled(20*time.Second, 3, 0, 1-i)
 			w.act(agents[0], time.Second, all...)
 		}
-		// And those whose members they followed until now die too.
-		all[0].member(w).stop()
+		chief.stop() // which they followed until now, or each other
 		w.act(agents[0], 15*time.Second, all...)
 		for i, l := range all {
 			l.end(t, w)

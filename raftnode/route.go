@@ -148,6 +148,7 @@ func (n *Node) noteRefusal(leader string, err error) {
 func (n *Node) dropLink(l *link) {
 	if l != nil {
 		n.link.Store(nil)
+		n.linked.cut()
 		l.close(errNotLeader)
 		l.wg.Wait()
 	}

@@ -43,7 +43,7 @@ func replay(d *store.Dir) (*past, error) {
 	if err := p.restore(d); err != nil {
 		return nil, err
 	}
-	logs, _, _ := d.RaftStores()
+	_, _, logs := d.RaftStores()
 	first, err := logs.FirstIndex()
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 var (
 	chaosFor  = flag.Duration("chaos", 20*time.Second, "how long the random run takes")
 	chaosSeed = flag.Int64("chaos-seed", 0, "seed of the random run; 0 draws one")
+	long      = flag.Bool("long", false, "change larger groups, and more often")
 )
 
 // atOnce is how many tests run at a time: they wait most of the time, for timeouts and for faults to take effect.

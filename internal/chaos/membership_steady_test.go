@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -81,7 +82,6 @@ func (s *steady) byStream(ctx context.Context) {
 func (s *steady) follow(ctx context.Context) (over bool) {
 	stream := s.at.Impatient(patience).Hold(s.path, "lease", s.lease, "ttl", steadyTTL.String())
 	s.count(stream.Answer, "GET")
-	defer stream.Kill() // a machine that vanishes: what it holds lives out its TTL
 	if stream.Status != http.StatusOK {
 		if s.token != 0 && lostBy(stream.Status) {
 			s.fault("lost: %s", stream.Answer)
@@ -92,7 +92,7 @@ func (s *steady) follow(ctx context.Context) (over bool) {
 	for ctx.Err() == nil {
 		f, err := stream.Next(100 * time.Millisecond)
 		switch {
-		case err == chaos.ErrQuiet:
+		case errors.Is(err, chaos.ErrQuiet):
 		case err != nil:
 			return false
 		case f.Event == "held":
@@ -102,7 +102,7 @@ func (s *steady) follow(ctx context.Context) (over bool) {
 			return true
 		}
 	}
-	return true
+	return true // the stream stays open, and so the lock held, until the test ends
 }
 
 // keeper is a client that takes locks that are to be there at the end, and gives some of them back.

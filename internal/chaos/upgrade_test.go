@@ -144,10 +144,13 @@ func load(t *testing.T, g *chaos.Group) (finish func()) {
 }
 
 // ledByAnother sees to it that another than n is Raft leader.
-func ledByAnother(t *testing.T, g *chaos.Group, n *chaos.Node) {
+func ledByAnother(t *testing.T, g *chaos.Group, n *chaos.Node, y *stay) {
 	t.Helper()
 	for g.Leader() == n {
 		n.Kill()
+		if y.at == n {
+			y.open(g.Others(n)[0])
+		}
 		n.Start()
 		g.AwaitReady()
 	}
@@ -180,7 +183,7 @@ func TestGroupIsUpgradedOneByOneUnderLoad(t *testing.T) {
 	works()
 	restart(t, g, order[1], next, y)
 	old := order[2]
-	ledByAnother(t, g, old)
+	ledByAnother(t, g, old, y)
 	pause(t.Context(), mixedFor)
 	works()
 	wantLevel(t, g, 1)
@@ -228,7 +231,7 @@ func TestUpgradeIsTakenBackBeforeTheLevelRose(t *testing.T) {
 	for _, n := range upgraded {
 		restart(t, g, n, next, y)
 	}
-	ledByAnother(t, g, old)
+	ledByAnother(t, g, old, y)
 	pause(t.Context(), mixedFor)
 	wantLevel(t, g, 1)
 	for _, n := range slices.Backward(upgraded) {
@@ -274,5 +277,24 @@ func TestSidecarBelowTheLevelRefusesToStart(t *testing.T) {
 	down.Start()
 	down.AwaitReady()
 	told.wantHeld(t, down)
-	wantLevel(t, g, 2)
+
+	// Nor is one taken in that has nothing on its disk yet.
+	stranger := g.Add("n4", chaos.Join(g.Nodes...)...)
+	stranger.Start()
+	chaos.Until(t, 15*time.Second, "the stranger to say why it is refused", func() error {
+		if a := stranger.Get("/readyz"); a.Status != 503 || !strings.Contains(a.Raw, "understands feature level 1, and the group is at 2: start it with") {
+			return fmt.Errorf("%s", a)
+		}
+		return nil
+	})
+	stranger.Terminate()
+	stranger.Wait()
+	stranger.Program = next
+	stranger.Start()
+	stranger.AwaitReady()
+	awaitLevel(t, g, 2)
+	if status, a := note(t, stranger, "PUT", "from an agent"); status != 200 {
+		t.Errorf("%d %+v", status, a)
+	}
+	told.wantHeld(t, stranger)
 }

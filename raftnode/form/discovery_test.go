@@ -43,6 +43,13 @@ func (d *discovery) set(fault error, addrs ...string) {
 	d.fault, d.addrs = fault, addrs
 }
 
+// hangs makes each lookup take so long, from the next one on.
+func (d *discovery) hangs(long time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hang = long
+}
+
 // discovers gives a node nothing but discovery.
 func (n *node) discovers(addrs ...string) *discovery {
 	d := &discovery{addrs: addrs}
@@ -114,7 +121,7 @@ func TestNobodyPromisesBeforeTheFirstAnswer(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		three(w)
 		d := w.nodes[2].discovers()
-		d.hang = 10 * time.Minute
+		d.hangs(10 * time.Minute)
 		startAll(t, w)
 		time.Sleep(time.Minute)
 		nobodyPromised(t, w)
@@ -134,17 +141,12 @@ func TestNobodyPromisesBeforeTheFirstAnswer(t *testing.T) {
 // TestAnAnswerOfBeforeIsNoConfirmation: what was looked up before all agreed is looked up again before a promise.
 func TestAnAnswerOfBeforeIsNoConfirmation(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		hangs := func(d *discovery) {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.hang = time.Minute // from the next lookup on
-		}
 		n, other := w.add("n_a", 2, 2), w.add("n_b", 2, 2)
 		for _, n := range []*node{n, other} {
 			d := n.discovers(addrsOf(0, 1)...)
 			n.start(t)
 			time.Sleep(10 * time.Millisecond)
-			hangs(d)
+			d.hangs(time.Minute)
 		}
 		time.Sleep(30 * time.Second)
 		nobodyPromised(t, w)

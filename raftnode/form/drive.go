@@ -13,15 +13,14 @@ import (
 // node that has joined before gets its group at once. A node that has promised
 // nothing and meets a formed group, the only one that its addresses lead to, gets
 // Result.Met: joining is that group's decision, and the caller's to ask for (see
-// Adopted). If it comes to nothing, Form may be called again, but until the
-// process ends the node founds no group: the one that it met may come back.
+// Adopted). If it comes to nothing, Form may be called again.
 // Errors: of the context, of the keeper, *ConflictError, *ForgottenError.
 func (f *Former) Form(ctx context.Context) (Result, error) {
 	if r, ok := f.joined(); ok {
 		return r, nil
 	}
+	f.lookAgain()
 	if f.cfg.Find != nil {
-		f.forgetLookup()
 		looking, stop := context.WithCancel(ctx)
 		var scout sync.WaitGroup
 		scout.Go(func() { f.scout(looking) })

@@ -303,10 +303,7 @@ func TestLostPromiseIsAnError(t *testing.T) {
 			t.Fatal(w.nodes[0].why())
 		}
 		n := w.nodes[0]
-		n.crash()
-		n.mu.Lock()
-		n.promises, n.cluster = nil, ""
-		n.mu.Unlock()
+		n.wipe()
 		n.start(t)
 		time.Sleep(5 * time.Second)
 		var forgotten *ForgottenError

@@ -110,6 +110,7 @@ type Former struct {
 	mu       sync.Mutex
 	status   Status           // without what is derived: Candidates, Union, Incomplete
 	own      []string         // own candidates that are never forgotten, ascending
+	way      []string         // to the group that was met, while this node asks to be taken in
 	sighted  sightings        // the other addresses
 	overflow time.Time        // when one was last left out for want of room
 	looked   lookup           // what Find answered last

@@ -54,13 +54,6 @@ func (f *Former) take(begun time.Time, addresses []string, faults []error) {
 	}
 }
 
-// forgetLookup makes Form wait for a new answer.
-func (f *Former) forgetLookup() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.looked = lookup{}
-}
-
 // incomplete says why this node's candidates may not be all that there are; empty if they are. A node that says so may still
 // be found, counted and followed by all: only nobody draws up a list meanwhile. Called with mu held.
 func (f *Former) incomplete() string {

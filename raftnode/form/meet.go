@@ -25,22 +25,42 @@ func meet(first Status, nodes map[string]Status) *Group {
 	return g
 }
 
-// setJoining is called with mu held. From now on, until the process ends, this node is no founder, and the way to the group
-// is not forgotten: a fresh node that knows this one must find the group too.
+// setJoining is called with mu held. While this node asks to be taken in it is no founder, and the way to the group is not
+// forgotten: a fresh node that knows this one must find the group too.
 func (f *Former) setJoining(g Group) {
 	f.cfg.Logger.Info("met a group; asking it to take this node in", "cluster_id", g.ClusterID, "address", g.Address)
 	f.status.Phase, f.status.ClusterID = Joining, g.ClusterID
-	way := slices.Clone(g.Addresses)
-	for _, l := range g.Members {
-		way = append(way, l.Address)
+	f.way = nil
+	for _, a := range g.Addresses {
+		f.remember(a)
 	}
+	for _, member := range slices.Sorted(maps.Keys(g.Members)) {
+		f.remember(g.Members[member].Address)
+	}
+}
+
+// remember takes an address into the way to the group, if there is room. Called with mu held.
+func (f *Former) remember(a string) {
+	delete(f.sighted, a)
+	if a != "" && len(a) <= MaxText && !slices.Contains(f.own, a) && !slices.Contains(f.way, a) && len(f.own)+len(f.way)+len(f.sighted) < MaxUnion {
+		f.way = append(f.way, a)
+	}
+}
+
+// lookAgain makes a node that has met a group a fresh one again, for what it met may have been the remnant of one. The way
+// there is as good as any address that discovery has just found: forgotten in time, if nobody leads there any more.
+func (f *Former) lookAgain() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.status.Phase != Joining {
+		return
+	}
+	f.status.Phase, f.status.ClusterID = Fresh, ""
+	way := f.way
+	f.way, f.looked = nil, lookup{}
 	for _, a := range way {
-		delete(f.sighted, a)
-		if a != "" && len(a) <= MaxText && len(f.own)+len(f.sighted) < MaxUnion && !slices.Contains(f.own, a) {
-			f.own = append(f.own, a)
-		}
+		f.renew(a, found)
 	}
-	slices.Sort(f.own)
 }
 
 // unasked tells whether there is an address that was not asked in this round, or may be.

@@ -121,8 +121,7 @@ func TestTwoGroupsAreMetByNobody(t *testing.T) {
 		d.set(nil, addrOf(2))
 		meets(t, n, two, 2*DefaultForgetAfter)
 		for _, n := range w.nodes[:2] {
-			n.crash() // the world is judged at the end: one group
-			n.cluster, n.promises = "", nil
+			n.wipe() // the world is judged at the end: one group
 		}
 	})
 }
@@ -143,8 +142,7 @@ func TestAllAddressesAreAskedBeforeAGroupIsMet(t *testing.T) {
 			t.Errorf("met %+v; waiting: %s", n.met(), n.why())
 		}
 		for _, n := range []*node{w.nodes[0], between} { // the world is judged at the end: one group
-			n.crash()
-			n.cluster, n.promises = "", nil
+			n.wipe()
 		}
 	})
 }
@@ -178,7 +176,24 @@ func TestWhoMetAGroupIsNoFounder(t *testing.T) {
 	})
 }
 
-// TestFormMayBeCalledAgain: the group that was met does not answer, so this node looks again, and forgets it not.
+// TestWhoMetAGroupLeadsToAllOfIt: the one member that it met is gone, another is there, of which nobody knows by discovery.
+func TestWhoMetAGroupLeadsToAllOfIt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		cluster := group(t, w, "n_a", "n_b")
+		w.add("n_c", 2, 2, addrOf(0)).start(t)
+		meets(t, w.nodes[2], cluster, 5*time.Second)
+		w.nodes[0].crash()
+		late := w.add("n_d", 2, 2, addrOf(2))
+		late.start(t)
+		meets(t, late, cluster, 5*time.Second)
+		if g := late.met(); g.Address != addrOf(1) {
+			t.Errorf("met %+v", g)
+		}
+	})
+}
+
+// TestFormMayBeCalledAgain: the group that was met does not answer, so this node looks again; and as long as discovery leads
+// there it founds nothing else.
 func TestFormMayBeCalledAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		cluster := group(t, w, "n_a", "n_b")
@@ -186,21 +201,58 @@ func TestFormMayBeCalledAgain(t *testing.T) {
 		n.discovers(addrOf(0))
 		n.start(t)
 		meets(t, n, cluster, 5*time.Second)
+		if s := n.running().Status(); s.Check() != nil || s.Phase != Joining || s.ClusterID != cluster {
+			t.Errorf("says that it is %s, of cluster %q", s.Phase, s.ClusterID)
+		}
 		for _, gone := range w.nodes[:2] {
 			gone.crash()
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-		defer cancel()
-		if r, err := n.running().Form(ctx); err == nil || len(n.made()) > 0 {
+		if r, err := n.again(5 * time.Minute); err == nil || len(n.made()) > 0 {
 			t.Errorf("formed %+v, promised %v", r, n.made())
 		}
-		if s := n.running().Status(); s.Phase != Joining || s.ClusterID != cluster {
+		if s := n.running().Status(); s.Check() != nil || s.Phase != Fresh {
 			t.Errorf("says that it is %s, of cluster %q", s.Phase, s.ClusterID)
 		}
-		w.nodes[1].start(t)
-		if r, err := n.running().Form(t.Context()); err != nil || r.Met == nil || r.Met.ClusterID != cluster || r.Met.Address != addrOf(1) {
+		w.nodes[0].start(t)
+		if r, err := n.again(time.Minute); err != nil || r.Met == nil || r.Met.ClusterID != cluster || r.Met.Address != addrOf(0) {
 			t.Errorf("%+v, %v", r, err)
 		}
+	})
+}
+
+// again calls Form once more, at most so long.
+func (n *node) again(d time.Duration) (Result, error) {
+	ctx, cancel := context.WithTimeout(n.w.ctx, d)
+	defer cancel()
+	return n.running().Form(ctx)
+}
+
+// TestARemnantThatIsGoneIsForgotten: of a group that was lost one node still spoke, and then no more; discovery does not lead
+// to it, so what it was must not keep a new group from forming for ever.
+func TestARemnantThatIsGoneIsForgotten(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		cluster := group(t, w, "n_a", "n_b")
+		n := w.add("n_c", 1, 1)
+		d := n.discovers(addrOf(0))
+		n.start(t)
+		meets(t, n, cluster, 5*time.Second)
+		for _, gone := range w.nodes[:2] {
+			gone.wipe()
+		}
+		d.set(nil)
+		time.Sleep(time.Minute) // while it asks to be taken in nothing is forgotten
+		d.hangs(time.Hour)
+		if r, err := n.again(time.Second); err == nil || !strings.Contains(n.running().Status().Incomplete, "not looked") {
+			t.Errorf("what was looked up before still counts: %+v, %+v", r, n.running().Status())
+		}
+		d.hangs(0)
+		if r, err := n.again(DefaultForgetAfter - 2*time.Second); err == nil {
+			t.Errorf("formed %+v at once", r)
+		}
+		if r, err := n.again(time.Minute); err != nil || r.Met != nil {
+			t.Errorf("%+v, %v; waiting: %s", r, err, n.why())
+		}
+		n.crash()
 	})
 }
 
@@ -231,7 +283,9 @@ func TestAGroupIsMetWhateverVersionItSpeaks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r, err := f.Form(t.Context()); err != nil || r.Met == nil || r.Met.ClusterID != p.ClusterID() {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if r, err := f.Form(ctx); err != nil || r.Met == nil || r.Met.ClusterID != p.ClusterID() {
 			t.Errorf("%+v, %v", r, err)
 		}
 	})

@@ -6,5 +6,5 @@ package form
 // histories is how many of ten nodes.
 const (
 	schedules = "2000"
-	histories = "100"
+	histories = "50"
 )

@@ -7,5 +7,5 @@ package form
 // makes each slow.
 const (
 	schedules = "400"
-	histories = "20"
+	histories = "10"
 )

@@ -26,10 +26,10 @@ func (f *Former) renew(addr string, how kind) {
 	}
 	at := f.sighted[addr]
 	if at == nil {
-		if slices.Contains(f.own, addr) {
+		if slices.Contains(f.own, addr) || slices.Contains(f.way, addr) {
 			return
 		}
-		if len(f.own)+len(f.sighted) >= MaxUnion {
+		if len(f.own)+len(f.way)+len(f.sighted) >= MaxUnion {
 			f.overflow = time.Now()
 			return
 		}
@@ -54,7 +54,7 @@ func (f *Former) union() []string { return f.merge(found, heard, learned) }
 // for long. Called with mu held.
 func (f *Former) merge(ways ...kind) []string {
 	all := map[string]bool{}
-	for _, a := range f.own {
+	for _, a := range slices.Concat(f.own, f.way) {
 		all[a] = true
 	}
 	for a, at := range f.sighted {

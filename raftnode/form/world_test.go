@@ -52,6 +52,8 @@ func newWorld(seed uint64) *world {
 func addrOf(i int) string { return fmt.Sprintf("10.0.0.%d:5626", i) }
 
 func (w *world) add(id string, size, voters int, join ...string) *node {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	i := len(w.nodes)
 	n := &node{w: w, i: i, addr: addrOf(i), cfg: Config{ID: id, Name: "node-" + id, Address: addrOf(i), Join: join, ClusterSize: size, Voters: voters, Poll: 200 * time.Millisecond}}
 	w.nodes = append(w.nodes, n)
@@ -114,6 +116,14 @@ func (n *node) crash() {
 	if n.stop != nil {
 		n.stop()
 	}
+}
+
+// wipe crashes a node whose disk is lost with it.
+func (n *node) wipe() {
+	n.crash()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.promises, n.cluster = nil, ""
 }
 
 func (n *node) alive(life int) bool {
@@ -238,6 +248,8 @@ func (p prober) Probe(ctx context.Context, addr string, mine Status) (Status, er
 }
 
 func (p prober) target(addr string) *node {
+	p.n.w.mu.Lock()
+	defer p.n.w.mu.Unlock()
 	for _, n := range p.n.w.nodes {
 		if n.addr == addr {
 			return n

@@ -75,7 +75,7 @@ func (p *Port) greet(ctx context.Context, c net.Conn, k Kind, addr, target strin
 	}
 	own := p.cfg.Identity()
 	if err := writeFrame(conn, own.hello(k, target)); err != nil {
-		return nil, Hello{}, fmt.Errorf("peer %s: sending the hello: %w", addr, err)
+		return nil, Hello{}, p.cfg.Security.Explain(conn, addr, fmt.Errorf("sending the hello: %w", err))
 	}
 	var a answer
 	if err := readFrame(conn, &a); err != nil {

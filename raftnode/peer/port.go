@@ -50,6 +50,8 @@ type Port struct {
 	closed   bool
 	done     chan struct{}
 	lives    *lives
+
+	strangers strangers
 }
 
 // Listen opens the port. It answers hellos from now on; connections of a kind
@@ -241,8 +243,8 @@ func (p *Port) receive(c net.Conn) (net.Conn, Hello, func(net.Conn, Hello)) {
 	conn, err := p.secure(ctx, c, "")
 	if err != nil {
 		level := slog.LevelWarn
-		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
-			level = slog.LevelDebug // the caller has gone: it stops, or only tried the port
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || !p.strangers.tell(c.RemoteAddr(), time.Now()) {
+			level = slog.LevelDebug // the caller has gone: it stops, or only tried the port; or of its like was told just now
 		}
 		p.cfg.Log.Log(ctx, level, "peer connection not secured", "remote", c.RemoteAddr(), "err", err)
 		return nil, Hello{}, nil

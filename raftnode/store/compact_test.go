@@ -15,7 +15,7 @@ func grown(t *testing.T, path string) {
 	t.Helper()
 	whole(t, path)
 	d, _ := open(t, path)
-	logs, _, _ := d.RaftStores()
+	logs, _, _ := d.stores()
 	for i := uint64(161); i <= 300; i++ {
 		e := entry(i)
 		e.Data = bytes.Repeat([]byte{byte(i)}, 100_000)
@@ -26,7 +26,7 @@ func grown(t *testing.T, path string) {
 	shut(t, d)
 	cover(t, path, 295, "the state")
 	d, _ = open(t, path)
-	logs, _, _ = d.RaftStores()
+	logs, _, _ = d.stores()
 	if err := logs.DeleteRange(1, 290); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestCompactionShrinksTheFileAndNothingElse(t *testing.T) {
 		t.Errorf("the content is another: %v", err)
 	}
 	d, _ := open(t, path)
-	logs, stable, _ := d.RaftStores()
+	logs, stable, _ := d.stores()
 	if err := errors.Join(logs.StoreLog(&raft.Log{Index: 301, Term: 9}), vote(stable, 9, "n_b")); err != nil {
 		t.Errorf("the copy cannot be written: %v", err)
 	}

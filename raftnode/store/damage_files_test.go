@@ -22,7 +22,7 @@ func whole(t *testing.T, path string) {
 	found(t, path, last)
 	cover(t, path, last-70, strings.Repeat("the state of "+path, 100))
 	d, _ := open(t, path)
-	logs, stable, _ := d.RaftStores()
+	logs, stable, _ := d.stores()
 	if err := errors.Join(logs.DeleteRange(1, last-100), vote(stable, 3, "n_a"), d.SavePeers(map[string]Peer{"n_a": {Name: "a", Address: "127.0.0.1:1"}})); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func content(path string) (string, error) {
 	var b strings.Builder
 	m := d.Membership()
 	fmt.Fprintln(&b, d.Identity(), m.ClusterID, m.Promise, m.Replaced)
-	logs, stable, log := d.RaftStores()
+	logs, stable, log := d.stores()
 	first, err := log.FirstIndex()
 	if err != nil {
 		return "", err

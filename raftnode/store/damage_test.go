@@ -19,7 +19,7 @@ func big(t *testing.T) (path string, content []byte) {
 	path = t.TempDir()
 	found(t, path, 900)
 	d, _ := open(t, path)
-	logs, stable, _ := d.RaftStores()
+	logs, stable, _ := d.stores()
 	for i := uint64(901); i < 906; i++ {
 		e := entry(i)
 		e.Data = bytes.Repeat([]byte{byte(i)}, 20_000)
@@ -132,7 +132,7 @@ func TestDamagedFileNeverPanicsAndNeverLies(t *testing.T) {
 
 func readAll(t *testing.T, d *Dir) {
 	t.Helper()
-	logs, _, _ := d.RaftStores()
+	logs, _, _ := d.stores()
 	for i := uint64(1); i < 890; i++ {
 		var e raft.Log
 		err := logs.GetLog(i, &e)

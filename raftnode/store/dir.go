@@ -232,8 +232,15 @@ func (d *Dir) Identity() Identity { return d.identity }
 func (d *Dir) Boot() uint64 { return d.boot }
 
 // RaftStores returns what raft.NewRaft wants: the log behind a cache of
-// CachedEntries entries, and term and vote; and the log itself for Busy and OnBusy.
+// CachedEntries entries, and term and vote; and the log itself. The first two are
+// for raft alone: where raft would panic over a store that has failed, the
+// goroutine that asked ends.
 func (d *Dir) RaftStores() (raft.LogStore, raft.StableStore, *Log) {
+	logs, stable, log := d.stores()
+	return silentLog{logs}, silentStable{stable}, log
+}
+
+func (d *Dir) stores() (raft.LogStore, *Stable, *Log) {
 	cached, err := raft.NewLogCache(CachedEntries, d.log)
 	if err != nil {
 		panic(err) // CachedEntries is not positive: a mistake in limits.go

@@ -81,7 +81,7 @@ func TestPromiseAndClusterNeverChange(t *testing.T) {
 	if err := d.SetJoined("one"); err == nil {
 		t.Fatal("joined before Raft was bootstrapped")
 	}
-	logs, _, _ := d.RaftStores()
+	logs, _, _ := d.stores()
 	if err := logs.StoreLog(entry(1)); err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestLogWithoutItsSnapshotIsRefused(t *testing.T) {
 	path := t.TempDir()
 	found(t, path, 30)
 	d, _ := open(t, path)
-	logs, _, _ := d.RaftStores()
+	logs, _, _ := d.stores()
 	if err := logs.DeleteRange(1, 10); err != nil {
 		t.Fatal(err)
 	}

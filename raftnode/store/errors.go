@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 )
 
@@ -84,11 +85,11 @@ var _ error = (*DiskError)(nil)
 func (e *DiskError) Error() string {
 	look := "look after the disk (space, health, permissions)"
 	switch {
-	case errors.Is(e.Err, syscall.ENOSPC), errors.Is(e.Err, syscall.EDQUOT):
+	case e.says(syscall.ENOSPC), e.says(syscall.EDQUOT):
 		look = "make room on the disk"
-	case errors.Is(e.Err, syscall.EFBIG):
+	case e.says(syscall.EFBIG):
 		look = "raise the limit on the size of files (ulimit -f)"
-	case errors.Is(e.Err, syscall.EROFS):
+	case e.says(syscall.EROFS):
 		look = "mount the file system writable"
 	}
 	if e.Read {
@@ -99,6 +100,11 @@ func (e *DiskError) Error() string {
 
 // Unwrap returns the system's reason.
 func (e *DiskError) Unwrap() error { return e.Err }
+
+// says tells whether the system's reason is this one; bbolt hands on the text alone.
+func (e *DiskError) says(no syscall.Errno) bool {
+	return errors.Is(e.Err, no) || strings.Contains(e.Err.Error(), no.Error())
+}
 
 // StallError says that a use of the disk has not come back.
 type StallError struct {

@@ -61,7 +61,7 @@ func found(t *testing.T, path string, last uint64) {
 	if err := d.SetPromise(Promise{Nodes: []string{d.Identity().NodeID}, Voters: 1}); err != nil {
 		t.Fatal(err)
 	}
-	logs, stable, _ := d.RaftStores()
+	logs, stable, _ := d.stores()
 	if err := stable.SetUint64([]byte(keyCurrentTerm), 1); err != nil {
 		t.Fatal(err)
 	}

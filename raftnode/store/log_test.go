@@ -20,7 +20,7 @@ func key(index uint64) []byte {
 func TestEntriesComeBackAsTheyWere(t *testing.T) {
 	path := t.TempDir()
 	d, rec := open(t, path)
-	logs, _, log := d.RaftStores()
+	logs, _, log := d.stores()
 	given := []*raft.Log{entry(1), {Index: 2, Term: 2, Type: raft.LogNoop}, {Index: 3, Term: 2, Type: raft.LogConfiguration, Data: bytes.Repeat([]byte{7}, 200<<10)}}
 	before := []raft.Log{*given[0], *given[1], *given[2]}
 	if err := logs.StoreLogs(given); err != nil {
@@ -80,7 +80,7 @@ func TestTamperedEntryIsNeverReturned(t *testing.T) {
 			cover(t, path, victim+5, "state")
 			patchBolt(t, path, "logs", f)
 			d, rec := open(t, path)
-			logs, _, log := d.RaftStores()
+			logs, _, log := d.stores()
 			var got raft.Log
 			err := logs.GetLog(victim, &got)
 			var corrupt *CorruptError
@@ -188,7 +188,7 @@ func TestFailedWriteIsFatalAndNeverRetried(t *testing.T) {
 
 func TestUseAfterCloseIsNotFatal(t *testing.T) {
 	d, rec := open(t, t.TempDir())
-	logs, stable, _ := d.RaftStores()
+	logs, stable, _ := d.stores()
 	shut(t, d)
 	var e raft.Log
 	_, getErr := stable.Get([]byte("k"))
@@ -267,7 +267,7 @@ func TestConflictingTailGoesInOneTransaction(t *testing.T) {
 
 func TestCompactionAcrossAGapCostsNoEmptyTransactions(t *testing.T) {
 	d, rec := open(t, t.TempDir())
-	logs, _, log := d.RaftStores()
+	logs, _, log := d.stores()
 	if err := logs.StoreLogs(append(entries(1, 5), entries(1_000_000, 1_000_010)...)); err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func checkRecovered(t *testing.T, d *Dir, id string) {
 		m.Promise == nil || !m.Promise.Equal(Promise{Nodes: []string{d.Identity().NodeID}, Voters: 1}) {
 		t.Errorf("membership %+v", m)
 	}
-	logs, stable, _ := d.RaftStores()
+	logs, stable, _ := d.stores()
 	last, err := logs.LastIndex()
 	if err != nil || last != 132 {
 		t.Errorf("the log ends at %d: %v", last, err)
@@ -129,7 +129,7 @@ func TestRecoveryGoesOnBehindASnapshot(t *testing.T) {
 		found(t, path, 30)
 		cover(t, path, 50, "state")
 		d, _ := open(t, path)
-		logs, _, _ := d.RaftStores()
+		logs, _, _ := d.stores()
 		if err := logs.DeleteRange(last+1, 30); err != nil {
 			t.Fatal(err)
 		}

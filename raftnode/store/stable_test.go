@@ -24,7 +24,7 @@ func vote(s raft.StableStore, term uint64, cand string) error {
 
 func TestMissingKeysAreWhatRaftExpects(t *testing.T) {
 	d, rec := open(t, t.TempDir())
-	_, s, _ := d.RaftStores()
+	_, s, _ := d.stores()
 	for _, k := range [][]byte{voteTerm, current} {
 		if v, err := s.GetUint64(k); v != 0 || err == nil || err.Error() != "not found" {
 			t.Fatalf("%s: %d %v", k, v, err)
@@ -43,7 +43,7 @@ func TestMissingKeysAreWhatRaftExpects(t *testing.T) {
 func TestCrashWithinAVoteLeavesTheOldVote(t *testing.T) {
 	path := t.TempDir()
 	d, _ := open(t, path)
-	_, s, _ := d.RaftStores()
+	_, s, _ := d.stores()
 	if err := vote(s, 4, "n_old"); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestCrashWithinAVoteLeavesTheOldVote(t *testing.T) {
 	shut(t, d) // "crash": the candidate of term 5 was never written
 
 	d, _ = open(t, path)
-	_, s, _ = d.RaftStores()
+	_, s, _ = d.stores()
 	term, err := s.GetUint64(voteTerm)
 	cand, err2 := s.Get(voteCand)
 	if term != 4 || string(cand) != "n_old" || err != nil || err2 != nil {
@@ -75,13 +75,13 @@ func TestTermsAndVotesNeverGoBack(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			path := t.TempDir()
 			d, _ := open(t, path)
-			_, s, _ := d.RaftStores()
+			_, s, _ := d.stores()
 			if err := errors.Join(s.SetUint64(current, 7), vote(s, 7, "n_a"), vote(s, 7, "n_a"), s.SetUint64(current, 7)); err != nil {
 				t.Fatal(err)
 			}
 			shut(t, d)
 			d, rec := open(t, path)
-			_, s, _ = d.RaftStores()
+			_, s, _ = d.stores()
 			if err := f(s); err == nil || len(rec.errs) != 1 {
 				t.Fatalf("%v; fatal %v", err, rec.errs)
 			}
@@ -93,7 +93,7 @@ func TestTamperedTermIsNeverReturned(t *testing.T) {
 	for _, name := range []string{keyCurrentTerm, keyVote} {
 		path := t.TempDir()
 		d, _ := open(t, path)
-		_, s, _ := d.RaftStores()
+		_, s, _ := d.stores()
 		if err := errors.Join(s.SetUint64(current, 7), vote(s, 7, "n_a")); err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestTamperedTermIsNeverReturned(t *testing.T) {
 			return b.Put([]byte(name), v)
 		})
 		d, rec := open(t, path)
-		_, s, _ = d.RaftStores()
+		_, s, _ = d.stores()
 		_, err := s.GetUint64(current)
 		_, err2 := s.GetUint64(voteTerm)
 		if err = errors.Join(err, err2); err == nil || !strings.Contains(err.Error(), name) && name != keyVote || len(rec.errs) != 1 {

@@ -2,10 +2,14 @@ package trust
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -40,6 +44,44 @@ func TestCloseDoesNotWaitForAPeerThatHangs(t *testing.T) {
 	if took := time.Since(began); took > time.Second {
 		t.Fatalf("took %v", took)
 	}
+}
+
+// TestHandshakeEndsWithItsContext, also where the connection has no deadline of its own; and a handshake that is done does not.
+func TestHandshakeEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := derive([]string{oldSecret})
+		must(t, err)
+		tr := &Trust{}
+		tr.inForce.Store(s)
+		for name, shake := range map[string]func(context.Context, net.Conn) (net.Conn, error){
+			"server": tr.Server,
+			"client": func(ctx context.Context, c net.Conn) (net.Conn, error) { return tr.Client(ctx, c, "other") },
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			left, right := net.Pipe()
+			go io.Copy(io.Discard, right)
+			began := time.Now()
+			_, err := shake(ctx, left)
+			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "in time") || time.Since(began) != time.Second {
+				t.Errorf("%s: after %v: %v", name, time.Since(began), err)
+			}
+			cancel()
+			left.Close()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		left, right := net.Pipe()
+		go func() {
+			if c, err := tr.Server(ctx, right); err == nil {
+				io.Copy(c, c)
+			}
+		}()
+		c, err := tr.Client(ctx, left, "other")
+		must(t, err)
+		synctest.Wait() // the server's handshake ends after the client's
+		cancel()
+		must(t, ping(c))
+		c.Close()
+	})
 }
 
 func TestNothingReadableTravels(t *testing.T) {
