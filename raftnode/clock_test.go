@@ -94,10 +94,10 @@ func TestValidForCountsFromTheSendAndKeepsAMargin(t *testing.T) {
 }
 
 func TestWallClockBeforeTheProgramIsRefused(t *testing.T) {
-	if checkWallClock(builtAfter.Add(-time.Second)) == nil || checkWallClock(time.Unix(0, 0)) == nil {
+	if CheckWallClock(builtAfter.Add(-time.Second)) == nil || CheckWallClock(time.Unix(0, 0)) == nil {
 		t.Error("a clock from before was taken")
 	}
-	if err := checkWallClock(builtAfter.Add(time.Hour)); err != nil {
+	if err := CheckWallClock(builtAfter.Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
 }

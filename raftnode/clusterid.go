@@ -50,6 +50,7 @@ func (n *Node) clusterReplaced(by peer.Hello, why string) {
 		n.deps.Fatal(fmt.Errorf("turn to the cluster that replaced this one: %w", err))
 		return
 	}
+	n.former.Adopted(by.ClusterID)
 	n.roster.Store(nil)
 	n.rumour.Store(nil)
 	n.belongTo(by.ClusterID)

@@ -95,18 +95,21 @@ func (n *Node) known() (addresses []string) {
 }
 
 // serveProbe answers one probe.
-func (n *Node) serveProbe(conn net.Conn, _ peer.Hello) {
+func (n *Node) serveProbe(conn net.Conn, h peer.Hello) {
 	if conn.SetDeadline(time.Now().Add(probeTimeout)) != nil {
 		return
 	}
-	var theirs form.Status
+	var theirs inquiry
 	if json.NewDecoder(io.LimitReader(conn, maxProbe)).Decode(&theirs) != nil {
 		return // not a sidecar, or it has gone: it hears nothing
 	}
-	if err := form.Compare(n.former.Status(), theirs); err != nil {
+	if err := form.Compare(n.former.Status(), theirs.Status); err != nil {
 		n.log.Warn("a node of another cluster asks to join this one", "err", err)
 	}
-	mine := n.report(n.former.Answer(theirs))
+	mine := n.report(n.former.Answer(theirs.Status))
+	if theirs.DialBack {
+		mine.DialBack = n.dialBack(h)
+	}
 	// An error means that the prober has gone; it will ask again.
 	_ = json.NewEncoder(conn).Encode(mine)
 }

@@ -33,7 +33,7 @@ const (
 	maxReadersOfOne = 256                    // of these, of one sidecar
 	maxStates       = 4                      // whole states that a sidecar without a replica reads at the same time
 	statePiece      = 256 << 10              // bytes of a state in one frame
-	relayEvery      = 500 * time.Millisecond // how often a relayed subscription asks how far the member has come, and is told
+	relayEvery      = 500 * time.Millisecond // how often a relayed subscription asks how far the member has come
 	relayBegin      = 2 * time.Second        // for a member to come as far as the position to go on from
 	relayAnswer     = 3 * time.Second        // for a member to be reached, and to begin
 	relayWrite      = 10 * time.Second       // for a subscriber elsewhere to take one frame; a slower one is cut off

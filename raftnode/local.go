@@ -21,6 +21,7 @@ type local struct {
 	at     cursor
 	id     EventID
 	fresh  bool // the next delivery is the whole state
+	wake   bell // when it has a value next returns, be it with nothing; may be nil
 }
 
 var _ source = (*local)(nil)
@@ -111,6 +112,8 @@ func (s *local) next(ctx context.Context) (Delivery, error) {
 		}
 		select {
 		case <-news:
+		case <-s.wake:
+			return Delivery{ID: id}, nil
 		case <-ctx.Done():
 			return Delivery{ID: id}, ctx.Err()
 		case <-s.node.ctx.Done():

@@ -52,6 +52,7 @@ type Node struct {
 	expelled    expelled
 	linked      linked // who is alive, by the Raft leader's word
 	refusedOnce sync.Once
+	dialBacks   dialBacks
 	holds       holds
 	refused     atomic.Pointer[string] // why the Raft leader does not take this node's requests; nil: it does, or nobody was asked
 
@@ -136,7 +137,7 @@ func (n *Node) open() (err error) {
 	n.advertise.Store(&address)
 	n.port.Recall(seen)
 	n.port.Book().OnChange(n.saveBook)
-	forming := form.Config{ID: string(n.id), Name: n.cfg.Name, Address: address, Find: n.finder.Find, Existing: n.cfg.Existing,
+	forming := form.Config{ID: string(n.id), Name: n.cfg.Name, Address: address, Find: n.finder.Find, Existing: n.cfg.Existing || n.cfg.Agent, // an agent founds nothing
 		ClusterSize: n.cfg.ClusterSize, Voters: n.cfg.Voters, Known: n.known(), Logger: n.log}
 	if n.alone() {
 		forming.StableFor = aloneStable

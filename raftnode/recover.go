@@ -89,7 +89,7 @@ const tokenLeap = 1 << 32
 
 // rehearse finds out what is to be added, and whether the state machine takes it.
 func (r *rebirth) rehearse(p *past) error {
-	if err := checkWallClock(r.now); err != nil {
+	if err := CheckWallClock(r.now); err != nil {
 		return err
 	}
 	settings, booted := p.state.Settings()

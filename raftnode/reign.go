@@ -67,7 +67,7 @@ func (r *reign) prepare(ctx context.Context, boot lease.Command) error {
 	if booted {
 		return nil
 	}
-	if err := checkWallClock(time.UnixMicro(int64(boot.Token))); err != nil {
+	if err := CheckWallClock(time.UnixMicro(int64(boot.Token))); err != nil {
 		return err
 	}
 	entry := lease.Entry{Term: r.term, Now: r.stamps.stamp(), Wall: int64(boot.Token), Commands: []lease.Command{boot}}
@@ -243,7 +243,8 @@ func wait(ctx context.Context, f raft.Future) error {
 // below those of an earlier group.
 var builtAfter = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
-func checkWallClock(now time.Time) error {
+// CheckWallClock tells why a clock that says now cannot be right.
+func CheckWallClock(now time.Time) error {
 	if now.Before(builtAfter) {
 		return fmt.Errorf("the clock says %s, which is before this program was built: set it right, or fencing tokens would not rise above those of an earlier group", now.UTC().Format(time.RFC3339))
 	}

@@ -16,13 +16,13 @@ type speaker struct {
 	node  *Node
 	conn  net.Conn
 	asked atomic.Uint64 // the call number of the last ask
-	told  time.Time     // when it last said how far it has come
+	asks  bell          // has a value when there is another
 	buf   []byte
 }
 
 // serveEvents serves one events connection until it fails, or this node's replica is no more.
 func (n *Node) serveEvents(conn net.Conn, h peer.Hello) {
-	s := &speaker{node: n, conn: conn}
+	s := &speaker{node: n, conn: conn, asks: newBell()}
 	in := bufio.NewReaderSize(patient{conn}, 4<<10)
 	_, kind, payload, err := readFrame(in)
 	if err != nil {
@@ -59,6 +59,7 @@ func (s *speaker) listen(in *bufio.Reader) {
 		}
 		if kind == frameAsk {
 			s.asked.Store(call)
+			s.asks.ring()
 		}
 	}
 }
@@ -75,22 +76,23 @@ func (s *speaker) run(ctx context.Context, f follow) {
 	if s.reached(0, l.id, time.Now()) != nil {
 		return
 	}
-	for {
-		// What was committed at this time was in the feed at the next.
+	l.wake = s.asks
+	for told := uint64(0); ; {
+		// What was committed at the first of these times was in the feed at the second.
 		call, known := s.asked.Load(), l.upTo()
 		_, head := s.node.machine.feed.end()
-		wait, cancel := context.WithTimeout(ctx, relayEvery)
-		d, err := l.next(wait)
-		cancel()
+		if call != told {
+			l.wake.ring() // do not wait for news
+		}
+		d, err := l.next(ctx)
 		switch {
-		case err == nil:
-			err = s.deliver(&d)
-		case errors.Is(err, context.DeadlineExceeded):
-			err = ctx.Err()
 		case errors.Is(err, ErrTooSlow):
 			s.refuse(frameTooSlow, "")
+		case d.State != nil || len(d.Events) > 0:
+			err = s.deliver(&d)
 		}
-		if err == nil && !l.id.before(head) && time.Since(s.told) >= relayEvery {
+		if err == nil && call != told && !l.id.before(head) {
+			told = call
 			err = s.reached(call, l.id, known)
 		}
 		if err != nil {
@@ -111,7 +113,6 @@ func (s *speaker) deliver(d *Delivery) error {
 
 // reached says how far this node has come, and that it is there.
 func (s *speaker) reached(call uint64, id EventID, known time.Time) error {
-	s.told = time.Now()
 	p := reached{id: id, age: time.Since(known), index: s.node.machine.applied.Load()}
 	return s.say(call, frameReached, func(b []byte) []byte { return append(b, p.encode()...) })
 }

@@ -127,6 +127,7 @@ func TestAnAgentTellsWhatItsMembersDo(t *testing.T) {
 		for i := range 50 {
 			w.mustHold(agent, lockCommand(fmt.Sprintf("l%d", i), fmt.Sprintf("holder%d", i), time.Hour, 1))
 		}
+		w.sleep(time.Second) // until all have applied that
 		here, there := w.listen(agent), w.listen(w.with(Voter))
 		w.act(w.hosts[0], time.Second, here, there)
 		out := w.mustHold(agent, candidateCommand("e", "boss", time.Hour, 1))

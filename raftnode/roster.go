@@ -70,9 +70,13 @@ func decodeRoster(b []byte) (*roster, error) {
 	return &r, r.seal()
 }
 
-// drawRoster is the roster as this node sees it, if it is the Raft leader.
+// drawRoster is the roster as this node sees it, if it is the Raft leader; nil while a change of the configuration is not committed:
+// others act on it, and who leaves goes by it.
 func (n *Node) drawRoster(m *member, term uint64) *roster {
 	c, index := m.configuration()
+	if index > m.raft.CommitIndex() {
+		return nil
+	}
 	r := &roster{Cluster: n.clusterID(), Term: term, Index: index, Leader: string(n.id), Level: n.FeatureLevel()}
 	for _, s := range c.Servers {
 		l := n.describe(string(s.ID))

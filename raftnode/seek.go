@@ -2,10 +2,8 @@ package raftnode
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"sync"
@@ -35,7 +33,8 @@ type rumour struct {
 // report is what a node says to a probe: how far it has come with forming, and who leads.
 type report struct {
 	form.Status
-	Leader *rumour `json:"leader,omitempty"`
+	Leader   *rumour      `json:"leader,omitempty"`
+	DialBack *DialledBack `json:"dial_back,omitempty"` // where it was asked for
 }
 
 // found is what one address said.
@@ -72,24 +71,7 @@ func (n *Node) inquire(ctx context.Context, addr string, mine form.Status) answe
 	a := answered{addr: addr}
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	conn, hello, err := n.port.DialAddr(ctx, peer.KindProbe, addr)
-	if err != nil {
-		a.err = err
-		return a
-	}
-	defer conn.Close()
-	a.hello = hello
-	deadline, _ := ctx.Deadline()
-	if a.err = conn.SetDeadline(deadline); a.err != nil {
-		return a
-	}
-	if err := json.NewEncoder(conn).Encode(mine); err != nil {
-		a.err = fmt.Errorf("probe %s: %w", addr, err)
-		return a
-	}
-	if err := json.NewDecoder(io.LimitReader(conn, maxProbe)).Decode(&a.report); err != nil {
-		a.err = fmt.Errorf("probe %s: %w", addr, err)
-	}
+	a.hello, a.report, a.err = exchange(ctx, n.port, addr, mine)
 	return a
 }
 

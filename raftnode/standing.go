@@ -82,7 +82,11 @@ func (n *Node) beTakenIn(g *form.Group) (taken bool, err error) {
 		changed := n.leaderChange.wait()
 		if r := n.roster.Load(); r != nil && r.Cluster == g.ClusterID {
 			n.log.Info("taken in by the group", "cluster", g.ClusterID)
-			return true, n.dir.SetJoined(g.ClusterID)
+			if err := n.dir.SetJoined(g.ClusterID); err != nil {
+				return true, err
+			}
+			n.former.Adopted(g.ClusterID)
+			return true, nil
 		}
 		select {
 		case <-n.ctx.Done():

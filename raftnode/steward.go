@@ -58,7 +58,9 @@ func (s *steward) run(ctx context.Context) {
 	defer ticker.Stop()
 	raiser := newLevelRaiser(s.reign, s.node.features())
 	for {
-		s.node.learnRoster(s.node.drawRoster(s.reign.member, s.reign.term))
+		if r := s.node.drawRoster(s.reign.member, s.reign.term); r != nil {
+			s.node.learnRoster(r)
+		}
 		s.beyondPilot(ctx)
 		raiser.look(s.understood())
 		select {

@@ -75,14 +75,20 @@ func (n *Node) wantStopped() {
 	}
 }
 
-// CopyTo copies a node's data into another directory, which is emptied first. The node must not write meanwhile: it is stopped, or paused.
+// CopyTo copies a node's data into another directory. The node must not write meanwhile: it is stopped, or paused.
 func (n *Node) CopyTo(dir string) {
 	n.t.Helper()
 	if n.Answers() {
 		n.t.Fatalf("%s is running", n.Name)
 	}
-	if err := errors.Join(os.RemoveAll(dir), copyFiles(n.Dir, dir)); err != nil {
-		n.t.Fatal(err)
+	CopyFiles(n.t, n.Dir, dir)
+}
+
+// CopyFiles puts what one directory holds into another, in place of what that held.
+func CopyFiles(t testing.TB, from, to string) {
+	t.Helper()
+	if err := errors.Join(os.RemoveAll(to), copyFiles(from, to)); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -48,8 +48,9 @@ func TestSpareTakesThePlaceOfEachWipedVoter(t *testing.T) {
 			lost.Start()
 		}
 		chaos.Until(t, 2*replacedWithin, "a spare to vote in place of "+lost.Name, func() error {
-			if r := g.Leader().Roles(); len(r.Voters) != 3 || slices.ContainsFunc(r.Voters, func(name string) bool { return slices.Contains(r.Ill, name) }) {
-				return fmt.Errorf("%s", r)
+			voters := slices.DeleteFunc(g.Leader().Members(), func(m chaos.Member) bool { return m.Role != "voter" })
+			if len(voters) != 3 || slices.ContainsFunc(voters, func(m chaos.Member) bool { return !m.Healthy || m.ID == old }) {
+				return fmt.Errorf("%+v", voters)
 			}
 			return nil
 		})

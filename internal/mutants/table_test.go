@@ -3,7 +3,7 @@ package mutants
 import "slices"
 
 // table lists the seeded bugs, in the words of what they break.
-var table = slices.Concat(stateBugs, nodeBugs, guardBugs, holdBugs, levelBugs)
+var table = slices.Concat(stateBugs, nodeBugs, guardBugs, holdBugs, levelBugs, memberBugs)
 
 // In the replicated state machine.
 var stateBugs = []mutant{
@@ -41,7 +41,7 @@ var nodeBugs = []mutant{
 	{"timeout reported as failure", "raftnode/do.go", "			a.maybe = true\n", "", "./raftnode", "."},
 	{"waiting leases are not kept alive", "raftnode/acquire.go", "			n.keeper.add(k)\n", "", "./raftnode", "."},
 	{"hang-up leaves the queue as it is", "raftnode/acquire.go", "	if hungUp(ctx) {\n		n.takeBack(w, w.withdrawal(), w.command.TTL)\n	}\n", "", "./raftnode", "."},
-	{"founding taken for begun by its first write", "raftnode/founding.go", "	if last == 0 {", "	if term, _ := stable.GetUint64([]byte(raftTermKey)); last == 0 && term == 0 {", "./raftnode", "Founding"},
+	{"founding taken for begun by its first write", "raftnode/founding.go", "	if last == 0 && contains(first, f.n.id) {", "	if term, _ := stable.GetUint64([]byte(raftTermKey)); last == 0 && term == 0 && contains(first, f.n.id) {", "./raftnode", "Founding"},
 	{"replica goes on after an entry it cannot apply", "raftnode/fsm.go", "		return *broken // a state", "		_ = *broken // a state", "./raftnode", "CannotApply"},
 	{"answer above a frame cuts the connection", "raftnode/wire.go", "append(w.buf[:start+frameHead-1], frameTooLarge)", "append(w.buf[:start], w.buf[start:]...)", "./raftnode", "AnswerThatIsTooLarge"},
 	{"waits cut off at a stop", "raftnode/acquire.go", "	case <-n.noWaits:\n		return stopping\n", "", "./raftnode", "WaitsEnd"},

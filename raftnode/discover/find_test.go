@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -104,6 +105,15 @@ func TestWhatCannotBeLookedUpIsAFault(t *testing.T) {
 				t.Errorf("found only %v", got)
 			}
 		})
+	}
+}
+
+// TestTheHostsFileHasNamesOfOneKind: without a resolver of one's own the machine's is asked, and it answers a name that its
+// hosts file has with IPv4 addresses alone in its own way when asked for IPv6.
+func TestTheHostsFileHasNamesOfOneKind(t *testing.T) {
+	got, faults := finder(t, nil, "dns:localhost:5626").Find(t.Context())
+	if len(faults) > 0 || !slices.Contains(got, "127.0.0.1:5626") && !slices.Contains(got, "[::1]:5626") {
+		t.Errorf("%v, %v", got, faults)
 	}
 }
 

@@ -84,8 +84,7 @@ func resolve(ctx context.Context, r Resolver, name string) (addrs []netip.Addr, 
 	wg.Wait()
 	for i := range networks {
 		addrs = append(addrs, found[i]...)
-		var missing *net.DNSError
-		if errs[i] != nil && !(errors.As(errs[i], &missing) && missing.IsNotFound) {
+		if errs[i] != nil && !noneOfThatKind(errs[i]) {
 			faults = append(faults, errs[i])
 		}
 	}
@@ -93,6 +92,14 @@ func resolve(ctx context.Context, r Resolver, name string) (addrs []netip.Addr, 
 		faults = append(faults, fmt.Errorf("%s has no addresses: there is no such name, or nothing behind it yet", name))
 	}
 	return addrs, faults
+}
+
+// noneOfThatKind tells whether an error of LookupNetIP means that the question was answered: DNS has no such name, or no such
+// address of it; the hosts file has the name with addresses of the other kind alone.
+func noneOfThatKind(err error) bool {
+	var missing *net.DNSError
+	var other *net.AddrError
+	return errors.As(err, &missing) && missing.IsNotFound || errors.As(err, &other)
 }
 
 func dialled(addrs []netip.Addr, port uint16) []string {

@@ -41,20 +41,22 @@
 // later one found them promised, or writing, or out of reach, and waited. (Nor can
 // both be drawn up at once: a node takes up what the prober says before it answers
 // "fresh", and decides under the same lock.) So the unions have no node in common:
-// there were, for StableFor, two sets of N nodes or more, and no answer of discovery
-// led from one to the other, or to any address of both, without a fault. Hence
+// there were, for StableFor, two sets of N nodes or more, and discovery, without a
+// fault, led no node of either to anybody outside. Hence
 //
-//   - for any N, one assumption: the answers of discovery, as far as they have no
-//     fault, always lead from each node that runs to every other, in steps, with no
-//     regard to direction. One address that all of them answer is enough, and so is
-//     a list of all in each configuration. How partial they are beyond that, and for
-//     how long, does not matter. Sets that stay apart for longer than StableFor, each
-//     of N nodes, are two groups by configuration.
-//   - for N of more than half of all the nodes that are ever started, no assumption:
-//     two lists then have a node in common, it promises only one of them, and a group
-//     takes the promise of all on its list. Whatever discovery answers, and whatever
-//     nodes forget in a crash, there is one group or none; if none comes of it,
-//     *ConflictError says so.
+//   - for any N, one assumption: there is one node, up or not, to which the answers of
+//     discovery lead from every other, in steps, where they have no fault. (Then each
+//     closed and complete union has it, and no two are apart.) One address that all
+//     of them answer is enough, and so is a list of all in each configuration. How
+//     partial they are beyond that, and for how long, does not matter. Sets that stay
+//     apart for longer than StableFor, each of N nodes, are two groups by configuration.
+//     (And a group that is down, all of it, is found only by its addresses: where no
+//     answer has them, N fresh nodes know nothing of it.)
+//   - for N of more than half of all the identities that are ever started (a wiped
+//     node is a new one), no assumption: two lists then have a node in common, it
+//     promises only one of them, and a group takes the promise of all on its list.
+//     Whatever discovery answers, and whatever nodes forget in a crash, there is one
+//     group or none; if none comes of it, *ConflictError says so.
 //
 // schedule_test.go and ten_test.go hold these two against random histories.
 //

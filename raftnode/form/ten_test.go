@@ -70,7 +70,7 @@ func (p *partial) known(now time.Duration, t trouble) (addrs []string) {
 	return addrs
 }
 
-// sure tells whether one node's discovery always leads to another. It may be false at first between any two.
+// sure tells whether one node's discovery always leads to another, where it has no fault.
 type sure func(from, to int) bool
 
 // ring: from each to every other, in steps.
@@ -196,7 +196,8 @@ func (w *world) count() (formed, met int) {
 	return formed, met
 }
 
-// TestTenNodesAreOneGroupWhateverDiscoverySays: as long as it leads from each to every other, however slow, partial and faulty it is.
+// TestTenNodesAreOneGroupWhateverDiscoverySays: as long as it leads, in steps, from each to one and the same, however slow, partial
+// and faulty it is.
 func TestTenNodesAreOneGroupWhateverDiscoverySays(t *testing.T) {
 	for _, size := range []int{3, 5, 10} {
 		t.Run(fmt.Sprint("of ", size), func(t *testing.T) {

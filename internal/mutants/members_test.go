@@ -1,0 +1,24 @@
+package mutants
+
+// In how the group keeps itself, and whom it keeps out.
+var memberBugs = []mutant{
+	{"members: changes without a majority", "raftnode/members/decide.go", "	if !g.survives(0, 0) {", "	if false && !g.survives(0, 0) {", "./raftnode/members", "."},
+	{"members: the dead are demoted though nobody takes their place", "raftnode/members/decide.go", "g.replaceable(m) && (replaced || g.better(m)):", "g.replaceable(m) && (true || replaced || g.better(m)):", "./raftnode/members", "."},
+	{"members: a voter that is silent for a moment is replaced", "raftnode/members/decide.go", "	have, more := g.count(g.kept), g.count(candidate)\n", "	have, more := g.count(good), g.count(candidate)\n", "./raftnode/members", "."},
+	{"members: who leaves is let go before its place is taken", "raftnode/members/decide.go", "m.Leaving && m.Healthy && (promoted", "m.Leaving && !m.Healthy && (promoted", "./raftnode/members", "."},
+	{"members: even numbers of voters", "raftnode/members/decide.go", "	if n%2 == 0 {\n		n--\n	}\n	return max(n, 1)", "	return max(n, 1)", "./raftnode/members", "."},
+	{"members: a spare votes before it has caught up", "raftnode/members/decide.go", "return !m.Voter && m.Stable && able(m)", "return !m.Voter && able(m)", "./raftnode/members", "."},
+	{"members: removed before they are demoted", "raftnode/members/decide.go", "		case m.Voter:\n		case m.Leaving", "		case m.Voter && !m.Leaving:\n		case m.Leaving", "./raftnode/members", "."},
+	{"members: an agent starts Raft unasked", "raftnode/standing.go", "	case listed && m == nil && !n.leaving.Load():", "	case m == nil && !n.leaving.Load():", "./raftnode", "Sidecar"},
+	{"members: a removed member stays", "raftnode/standing.go", "	case !listed && m != nil && n.putOut(m, r):", "	case false && !listed && m != nil && n.putOut(m, r):", "./raftnode", "RemovedMember"},
+	{"members: the end before leaving", "raftnode/leave.go", "	return !contains(c, n.id) || voters(c) == 1", "	return true || !contains(c, n.id) || voters(c) == 1", "./raftnode", "Leaving"},
+	{"members: a name is everybody's", "raftnode/group.go", "		if l.Name != h.Name || l.ID == h.NodeID {", "		if true || l.Name != h.Name || l.ID == h.NodeID {", "./raftnode", "ANameIs"},
+	{"members: an agent clings to a group that is no more", "raftnode/seek.go", "		if slices.Contains(h.Ancestors, mine) {\n			n.clusterReplaced", "		if false && slices.Contains(h.Ancestors, mine) {\n			n.clusterReplaced", "./raftnode", "AnAgentTurnsToItsRecovered"},
+	{"members: an agent turns to any group that it hears of", "raftnode/seek.go", "len(others) != 1 || time.Since(s.lastOwn) < orphanAfter {", "len(others) != 1 {", "./raftnode", "AnAgentStays"},
+
+	{"guard 4: a node without its log comes back as itself", "raftnode/store/dir.go", "	case empty && (m.Logged || m.Joined() && m.foundingVoter(d.identity.NodeID)):\n", "	case false && empty && m.Logged:\n", "./raftnode/store", "."},
+	{"guard 7: a hand-over that hangs is waited for", "raftnode/monitor.go", "const transferTries = 4\n", "const transferTries = 1 << 30\n", "./raftnode", "HandOverThatHangs"},
+	{"guard 15: a disk that went back is believed", "raftnode/peer/life.go", "	case life.Boot < was.Boot, life.Boot == was.Boot && other:\n", "	case false:\n", "./raftnode", "WentBack"},
+	{"guard 15: a twin is believed", "raftnode/peer/life.go", "	case other && l.alive(h.NodeID, life.Instance):\n", "	case false && l.alive(h.NodeID, life.Instance):\n", "./raftnode", "ATwin"},
+	{"guard 15: a copy draws to itself what is meant for another", "raftnode/peer/port.go", "h.Kind != KindProbe || p.isItself(own, h) {", "true {", "./raftnode", "ATwin"},
+}
