@@ -29,7 +29,7 @@ func agentOfALostGroup(t *testing.T, told bool, loseGroup func(w *world, members
 		old := agent.up().clusterID()
 		loseGroup(w, members)
 		took := w.eventually(40*time.Second, "the hold is lost", func() bool { return hold.State().Lost == ClusterReplaced })
-		if took > orphanAfter == told {
+		if told && took > 5*time.Second {
 			t.Errorf("lost after %v", took)
 		}
 		w.eventually(20*time.Second, "the agent is of the other group", func() bool {
@@ -94,6 +94,7 @@ func TestAnAgentStaysWithItsGroupWhileAnyOfItAnswers(t *testing.T) {
 		stranger := &host{w: w, name: "n9", clock: newSkewedClock(1), dir: w.root + "/n9", also: func(c *Config) { c.ClusterSize, c.Voters, c.Join = 1, 1, nil }}
 		stranger.start()
 		defer stranger.stop()
+		w.eventually(5*time.Second, "a group of its own", func() bool { return stranger.up().Status().Ready })
 		agent.stop()
 		also := agent.also
 		agent.also = func(c *Config) { also(c); c.Join = append(c.Join, "n9:5626") }

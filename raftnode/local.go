@@ -84,20 +84,18 @@ func (s *local) next(ctx context.Context) (Delivery, error) {
 	for {
 		news := s.node.machine.feed.news.wait()
 		if s.moved() {
-			return Delivery{ID: s.id}, errMoved // what its replica was is void
+			return Delivery{}, errMoved // what its replica was is void
 		}
 		if s.fresh {
-			before := s.id
 			if d := s.begin(); !s.moved() {
 				return d, nil
 			}
-			s.id, s.fresh = before, true
 			continue
 		}
 		events, at, id, what := s.node.machine.feed.read(s.at)
 		switch what {
 		case foundNewLife:
-			s.fresh = !s.moved()
+			s.fresh = true
 			continue
 		case foundLost:
 			return Delivery{}, ErrTooSlow

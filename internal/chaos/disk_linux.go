@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,8 +14,8 @@ import (
 )
 
 // InjectDisk does something to the system calls of the running process, from now on, on all its threads: strace's words, such as
-// "inject=fdatasync:error=EIO". It ends with the test.
-func (n *Node) InjectDisk(what string) {
+// "inject=fdatasync:error=EIO". It ends with the test, or with the returned function.
+func (n *Node) InjectDisk(what string) (stop func()) {
 	n.t.Helper()
 	log := n.log + ".strace"
 	said, err := os.Create(log)
@@ -29,12 +29,12 @@ func (n *Node) InjectDisk(what string) {
 	if err := startProcess(cmd); err != nil {
 		n.t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	n.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it lets go of the process, if that is still there
-		<-ended
+	stop = sync.OnceFunc(func() {
+		// Killed, it lets go of the process at once; asked to stop, it may wait for a call that it holds up itself.
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	})
+	n.t.Cleanup(stop)
 	Until(n.t, leaderWithin, "strace to take hold of "+n.Name, func() error {
 		b, err := os.ReadFile(log)
 		if err == nil && !strings.Contains(string(b), "attached") {
@@ -42,6 +42,14 @@ func (n *Node) InjectDisk(what string) {
 		}
 		return err
 	})
+	return stop
+}
+
+// Exiting tells whether the process has begun to end for good: the kernel may have to wait for a thread of it, but nothing of the program
+// runs any more.
+func (n *Node) Exiting() bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n.current().cmd.Process.Pid))
+	return err != nil || len(line) == 0
 }
 
 // strace finds the program; .ci/run installs it.

@@ -107,7 +107,7 @@ func TestDiskThatHangsEndsTheNode(t *testing.T) {
 	g := chaos.Start(t, 3)
 	leader := g.Leader()
 	held := leader.Post("/v1/locks/kept", "ttl", "10m", "owner", "holder").Want(t, 201).Body
-	leader.InjectDisk("inject=fdatasync:delay_enter=300000000")
+	letGo := leader.InjectDisk("inject=fdatasync:delay_enter=300000000")
 	began := time.Now()
 	others := g.Others(leader)
 	next := others[0].Post("/v1/locks/next", "ttl", "10m", "owner", "next", "lease", ownLease(1), "wait", "20s")
@@ -118,5 +118,12 @@ func TestDiskThatHangsEndsTheNode(t *testing.T) {
 		t.Errorf("served again after %v: %s", took, next)
 	}
 	wantHolder(t, others[1], "kept", "holder", held.Token)
-	wantEnd(t, leader, 60*time.Second, "raft.db", "has not come back for 30s", "the disk hangs")
+	chaos.Until(t, 60*time.Second, "the node whose disk hangs to end by itself", func() error {
+		if !leader.Exiting() {
+			return fmt.Errorf("it runs")
+		}
+		return nil
+	})
+	letGo()
+	wantEnd(t, leader, 10*time.Second, "has not come back for 30s", "the disk hangs")
 }

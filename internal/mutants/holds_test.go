@@ -30,7 +30,7 @@ var holdBugs = []mutant{
 	{"events: overflow dropped silently", "raftnode/feed.go", "		return nil, c, EventID{}, foundLost\n", "		c.next = f.oldest()\n", "./raftnode", "Feed"},
 	{"events: forgotten events passed over", "raftnode/feed.go", "	if after.before(f.floor) {\n		return cursor{}, false\n	}\n", "", "./raftnode", "Subscribers|Feed"},
 	{"events: an installed snapshot goes unnoticed", "raftnode/feed.go", "	f.epoch++\n", "", "./raftnode", "Subscribers|Feed"},
-	{"events: the state is sent behind its events", "raftnode/subscribe.go", "	s.at, s.id = m.feed.end()\n", "	s.at, s.id = m.feed.end()\n	s.at.next -= min(1, s.at.next)\n", "./raftnode", "Subscribers"},
+	{"events: the state is sent behind its events", "raftnode/local.go", "	s.at, s.id = m.feed.end()\n", "	s.at, s.id = m.feed.end()\n	s.at.next -= min(1, s.at.next)\n", "./raftnode", "Subscribers"},
 	{"events: a part of the state has an id", "httpapi/events.go", "		if !more {\n			id = d.ID.String()\n		}\n", "		id = d.ID.String()\n", "./httpapi", "Parts"},
 	{"events: waiters left out of the state", "httpapi/events.go", "lease.Query{Kind: lease.QueryName, Space: p.space, Name: in.Name}", "lease.Query{Kind: lease.QueryName, Space: p.space, Name: in.Name + \"x\"}", "./httpapi", "Parts"},
 

@@ -60,6 +60,6 @@ var guardBugs = []mutant{
 	{"guard 9: raft's own back-off", "raftnode/peer/append.go", "!t.again(id, args.Term, err) {", "true {", "./raftnode/peer", "."},
 	{"guard 11: entry checksum skipped", "raftnode/store/checksum.go", "computed != stored {", "computed != computed {", "./raftnode/store", "."},
 	{"fsync off", "raftnode/store/open.go", "		NoFreelistSync: true,\n", "		NoFreelistSync: true,\n		NoSync:         true,\n", "./raftnode/store", "."},
-	{"fsync error ignored", "raftnode/store/log.go", "		return l.fail.report(err)\n	}\n	return nil\n}", "	}\n	return nil\n}", "./raftnode/store", "."},
+	{"fsync error ignored", "raftnode/store/log.go", "		err = &DiskError{File: l.file, Read: t.read, Err: err}\n	}\n	return l.fail.report(err)\n}", "		return nil\n	}\n	return l.fail.report(err)\n}", "./raftnode/store", "."},
 	{"guard 12: any node at the address will do", "raftnode/peer/hello.go", "	case h.Target != own.NodeID:\n", "	case h.Target == \"\":\n", "./raftnode/peer", "."},
 }

@@ -64,20 +64,28 @@ func (o origin) loadIdentity(dir string) (Identity, error) {
 // one: giving those a new name would let one log vote under two names.
 func (o origin) drawIdentity(dir string, now time.Time) (Identity, error) {
 	path := filepath.Join(dir, identityFile)
-	for _, name := range []string{raftFile, snapshotsDir, membershipFile, bootsFile} {
-		there, err := exists(filepath.Join(dir, name))
-		if err != nil {
-			return Identity{}, fmt.Errorf("look into data directory: %w", err)
-		}
-		if there {
-			return Identity{}, &CorruptError{File: path, Reason: fmt.Sprintf("is missing, but %s is there: a part of the directory was lost", name)}
-		}
+	if err := o.unused(dir); err != nil {
+		return Identity{}, err
 	}
 	id := Identity{NodeID: newNodeID(), CreatedAt: now.UTC().Truncate(time.Second)}
 	if err := o.write(path, "identity", id); err != nil {
 		return Identity{}, err
 	}
 	return id, nil
+}
+
+// unused refuses a directory without an identity that holds anything else.
+func (o origin) unused(dir string) error {
+	for _, name := range []string{raftFile, snapshotsDir, membershipFile, bootsFile} {
+		there, err := exists(filepath.Join(dir, name))
+		if err != nil {
+			return fmt.Errorf("look into data directory: %w", err)
+		}
+		if there {
+			return &CorruptError{File: filepath.Join(dir, identityFile), Reason: fmt.Sprintf("is missing, but %s is there: a part of the directory was lost", name)}
+		}
+	}
+	return nil
 }
 
 // loadBoots reads the boot counter; it is 0 in a new directory.
