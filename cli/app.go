@@ -50,6 +50,7 @@ type grammar struct {
 	Show      showCommand      `cmd:"" help:"Show one lock or election: who has it, who waits, what happened."`
 	Watch     watchCommand     `cmd:"" help:"Follow what happens to locks and elections, a line an event."`
 	Release   releaseCommand   `cmd:"" help:"Release a lock by its lease ID, or by force somebody else's."`
+	Doctor    doctorCommand    `cmd:"" help:"Check all that a sidecar needs: configuration, disk, ports, certificates, the others."`
 	Status    statusCommand    `cmd:"" help:"Show the group at a glance, and whether it is healthy."`
 	Members   membersCommand   `cmd:"" help:"List the sidecars of the group, with IDs, roles and zones."`
 	Remove    removeCommand    `cmd:"" help:"Take a member that is gone for good out of the group."`
@@ -69,6 +70,7 @@ type call struct {
 	signals        <-chan os.Signal
 	exit           func(code int) // ends the process at once
 	faults         *faults        // found so far
+	misspelt       int            // so many of them, the first, are of the command line itself
 	given          map[string]bool
 	behind         []string // what stood behind --; nil if there was no such
 	warnings       []string
@@ -107,6 +109,7 @@ func run(args []string, c *call) int {
 	c.name = parser.Model.Name
 	c.warnings = c.env.unknown(parser.Model)
 	args, c.behind = sift(parser.Model, args, c.faults)
+	c.misspelt = len(c.faults.list)
 	ctx, err := parser.Parse(args)
 	if helped {
 		return ExitOK

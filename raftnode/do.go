@@ -60,6 +60,7 @@ func (n *Node) carry(ctx context.Context, e errand) (Outcome, lease.Identity, er
 		}
 		out := n.outcome(res, sent)
 		n.leads.learn(&c, &out, n.deps.Clock.Boot())
+		n.heedLeads()
 		return out, id, nil
 	}
 }

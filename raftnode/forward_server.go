@@ -3,7 +3,6 @@ package raftnode
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
@@ -80,9 +79,11 @@ func (c *caller) dispatch(call uint64, kind byte, payload []byte) {
 			c.remove(call, string(payload))
 		})
 	case frameTaken:
-		taken := 0
-		c.node.machine.read(func(s *lease.State) { taken = s.TakenVia(string(payload)) })
-		c.out.send(call, frameCount, binary.AppendUvarint(nil, uint64(taken)))
+		c.calls.Add(1)
+		c.wg.Go(func() {
+			defer c.calls.Add(-1)
+			c.taken(call, string(payload))
+		})
 	case framePing:
 		c.pong(call, payload)
 	default:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -103,7 +104,7 @@ func (n *Node) serveProbe(conn net.Conn, h peer.Hello) {
 	if json.NewDecoder(io.LimitReader(conn, maxProbe)).Decode(&theirs) != nil {
 		return // not a sidecar, or it has gone: it hears nothing
 	}
-	if err := form.Compare(n.former.Status(), theirs.Status); err != nil {
+	if err := form.Compare(n.former.Status(), theirs.Status); err != nil && n.foreign.first(theirs.ClusterID) {
 		n.log.Warn("a node of another cluster asks to join this one", "err", err)
 	}
 	mine := n.report(n.former.Answer(theirs.Status))
@@ -135,4 +136,27 @@ func (n *Node) recall() (book map[string]peer.Entry, seen map[string]peer.Sighti
 		seen[id] = peer.Sighting{Instance: p.Life.Instance, Boot: p.Life.Boot, Term: p.Life.Term, Committed: p.Life.Committed}
 	}
 	return book, seen
+}
+
+// foreign are the other clusters whose nodes asked this one, of which was told.
+type foreign struct {
+	mu   sync.Mutex
+	told map[string]bool
+}
+
+// maxForeign is how many are remembered; of more than that is not told.
+const maxForeign = 64
+
+// first tells whether a cluster has not been told of.
+func (f *foreign) first(cluster string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.told == nil {
+		f.told = map[string]bool{}
+	}
+	if f.told[cluster] || len(f.told) >= maxForeign {
+		return false
+	}
+	f.told[cluster] = true
+	return true
 }

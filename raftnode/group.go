@@ -138,7 +138,7 @@ func (n *Node) admitPeer(h peer.Hello) (peer.Code, string) {
 	if code, message := refuseLevel(n.FeatureLevel(), h); code != "" {
 		return code, message
 	}
-	if _, here := n.roll.look(h.NodeID); here || r.lists(h.NodeID) {
+	if e, here := n.roll.look(h.NodeID); here && e.links > 0 {
 		return "", ""
 	}
 	for _, l := range r.Nodes {

@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sidelock/sidelock/lease"
@@ -15,6 +16,9 @@ type leads struct {
 	gone   map[seat]farewell
 	holds  map[seat]int // open here: the end of one of several is not the end of the lead
 	swept  time.Duration
+
+	more   bell        // has a value when there is another lead
+	heeded atomic.Bool // somebody watches over the leads: see heeder
 }
 
 // lead is one lease that leads an election. All times are by the boot clock.
@@ -37,7 +41,7 @@ type farewell struct{ at, forget time.Duration }
 const sweepLeadsEvery = 5 * time.Second
 
 func newLeads() *leads {
-	return &leads{byName: map[string]map[lease.ID]lead{}, gone: map[seat]farewell{}, holds: map[seat]int{}}
+	return &leads{byName: map[string]map[lease.ID]lead{}, gone: map[seat]farewell{}, holds: map[seat]int{}, more: newBell()}
 }
 
 // set notes that a lease leads until a time, as a command came to that was sent at a time. A deadline never moves back.
@@ -47,8 +51,12 @@ func (l *leads) set(name string, id lease.ID, token lease.Token, sent, until tim
 	if g, ok := l.gone[seat{name, id}]; ok && sent <= g.at {
 		return
 	}
-	if old := l.byName[name][id]; old.token == token && until < old.until {
+	old := l.byName[name][id]
+	if old.token == token && until < old.until {
 		return
+	}
+	if old.token != token {
+		l.more.ring()
 	}
 	if l.byName[name] == nil {
 		l.byName[name] = map[lease.ID]lead{}
@@ -166,17 +174,36 @@ func (l *leads) happened(events []lease.Event, now time.Duration) {
 	}
 }
 
-// replaced compares all leads with a state that came as a whole.
+// replaced compares all leads with a state that came as a whole. It may be older than a lead, of which it says nothing then.
 func (l *leads) replaced(s *lease.State, now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name, ids := range l.byName {
-		for id := range ids {
-			if standing, _ := s.PlaceOf(lease.Elections, name, id); standing != lease.Holding {
+		for id, one := range ids {
+			if standing, _ := s.PlaceOf(lease.Elections, name, id); standing != lease.Holding && one.token <= s.LastToken() {
 				l.giveUpLocked(name, id, now)
 			}
 		}
 	}
+}
+
+// all are the fencing tokens of the leads.
+func (l *leads) all() map[seat]lease.Token {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[seat]lease.Token{}
+	for name, ids := range l.byName {
+		for id, one := range ids {
+			all[seat{name, id}] = one.token
+		}
+	}
+	return all
+}
+
+func (l *leads) none() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.byName) == 0
 }
 
 // best returns the lead at an election that lasts longest beyond now.

@@ -172,7 +172,10 @@ func (n *Node) life() peer.Life {
 	if m := n.asMember(); m != nil {
 		l.Term, l.Committed = m.raft.CurrentTerm(), m.raft.CommitIndex()
 		l.LastIndex = max(m.raft.LastIndex(), l.Committed)
+		return l
 	}
+	// One that is just starting, or was put out, has forgotten nothing, and must not look to its peers as if it had.
+	l.Term, l.LastIndex = n.dir.Reach()
 	return l
 }
 

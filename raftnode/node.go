@@ -52,6 +52,7 @@ type Node struct {
 	expelled    expelled
 	linked      linked // who is alive, by the Raft leader's word
 	refusedOnce sync.Once
+	foreign     foreign
 	dialBacks   dialBacks
 	holds       holds
 	refused     atomic.Pointer[string] // why the Raft leader does not take this node's requests; nil: it does, or nobody was asked

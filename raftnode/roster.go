@@ -16,7 +16,8 @@ type roster struct {
 	Term    uint64   `json:"term"`
 	Index   uint64   `json:"index"` // of Raft's configuration
 	Leader  string   `json:"leader"`
-	Level   uint32   `json:"level"` // the group's feature level
+	Level   uint32   `json:"level"`             // the group's feature level
+	MinTTL  int64    `json:"min_ttl,omitempty"` // the group's shortest TTL, in nanoseconds
 	Nodes   []listed `json:"nodes"`
 
 	version uint64
@@ -77,7 +78,7 @@ func (n *Node) drawRoster(m *member, term uint64) *roster {
 	if index > m.raft.CommitIndex() {
 		return nil
 	}
-	r := &roster{Cluster: n.clusterID(), Term: term, Index: index, Leader: string(n.id), Level: n.FeatureLevel()}
+	r := &roster{Cluster: n.clusterID(), Term: term, Index: index, Leader: string(n.id), Level: n.FeatureLevel(), MinTTL: n.machine.shortest.Load()}
 	for _, s := range c.Servers {
 		l := n.describe(string(s.ID))
 		l.Role = Spare

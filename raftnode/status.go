@@ -175,6 +175,9 @@ func (n *Node) MinTTL() time.Duration {
 	if known := n.machine.shortest.Load(); known > 0 {
 		return time.Duration(known)
 	}
+	if r := n.roster.Load(); r != nil && r.MinTTL > 0 { // there is no replica here
+		return time.Duration(r.MinTTL)
+	}
 	return n.cfg.Settings.MinTTL
 }
 

@@ -279,7 +279,7 @@ func TestSidecarBelowTheLevelRefusesToStart(t *testing.T) {
 	told.wantHeld(t, down)
 
 	// Nor is one taken in that has nothing on its disk yet.
-	stranger := g.Add("n4", chaos.Join(g.Nodes...)...)
+	stranger := g.Add("n4", append(chaos.Join(g.Nodes...), "--cluster-size", "3", "--cluster-state", "existing")...)
 	stranger.Start()
 	chaos.Until(t, 15*time.Second, "the stranger to say why it is refused", func() error {
 		if a := stranger.Get("/readyz"); a.Status != 503 || !strings.Contains(a.Raw, "understands feature level 1, and the group is at 2: start it with") {

@@ -52,7 +52,7 @@ func TestVanishedMachineKeepsItsHoldToItsDeadlineThroughTLS(t *testing.T) {
 		t.Errorf("a vanished machine is noticed after %s, its lock was free after %s", httpapi.SilentPeer, took)
 	}
 	past, err := w.client(client.WithAPIKey(oldKey)).History(t.Context(), client.KindLock, "job")
-	if err != nil || len(past.Notable) != 1 || past.Notable[0].Event != "expired" {
+	if err != nil || len(past.Notable) != 1 || past.Notable[0].Type != "expired" {
 		t.Errorf("a vanished client's hold must live out its TTL: %+v %v", past, err)
 	}
 	if err := next.Release(t.Context()); err != nil {

@@ -196,15 +196,20 @@ func TestHoldOutlivesTheKeyAndTheCertificateThatItBeganWith(t *testing.T) {
 func TestApplicationThatDiesIsNoticedAtOnceThroughTLS(t *testing.T) {
 	t.Parallel()
 	w := startWalled(t, "keys:\n"+keyEntry("job", oldKey))
-	sockets := make(chan net.Conn, 10)
+	sockets := make(chan net.Conn, 1)
 	dying, err := client.New("https://"+w.API, client.WithAPIKey(oldKey), client.WithTransport(&http.Transport{
 		TLSClientConfig: w.config(),
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-			if err == nil {
-				sockets <- c
+			if err != nil {
+				return nil, err
 			}
-			return c, err
+			select {
+			case sockets <- c:
+				return c, nil
+			default: // who has died does not come back
+				return nil, errors.Join(errors.New("dead"), c.Close())
+			}
 		},
 	}))
 	if err != nil {
@@ -215,7 +220,7 @@ func TestApplicationThatDiesIsNoticedAtOnceThroughTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	socket, inLine, next := <-sockets, make(chan struct{}), make(chan *client.Hold, 1)
-	close(sockets) // it does not come back: its next dial panics, and is never made
+	sockets <- socket // full
 	go func() {
 		hold, err := w.client(client.WithAPIKey(oldKey)).Hold(t.Context(), "job", client.HoldOptions{OnQueued: func(int) { close(inLine) }})
 		if err != nil {

@@ -18,7 +18,7 @@ type direction struct {
 // may not exist.
 var directions = []direction{
 	{".", []string{"cli", "httpapi/...", "raftnode/...", "metrics", "client", "lease", "reload"}},
-	{"cli/...", []string{"cli/...", "httpapi", "raftnode/...", "metrics", "client", "lease", "reload"}},
+	{"cli/...", []string{"cli/...", "httpapi/...", "raftnode/...", "metrics", "client", "lease", "reload"}},
 	{"httpapi/...", []string{"httpapi/...", "raftnode", "lease", "reload"}},
 	{"raftnode/...", []string{"raftnode/...", "lease", "reload"}},
 	{"lease/...", []string{"lease/..."}},

@@ -20,7 +20,7 @@ var holdBugs = []mutant{
 	{"hold: a dropped attempt was never told", "lease/acquire.go", "p.told = p.told || p.standing() == Holding && len", "p.told = p.told || p.standing() != Holding && len", "./lease", "."},
 	{"printable decides in Apply", "lease/valid.go", "c.validPlace(), validOwner(c.Owner, wellFormed)", "c.validPlace(), validOwner(c.Owner, printable)", "./lease", "."},
 	{"hold: a forced release is learnt at the next renewal", "raftnode/watch.go", "	return i.lease == \"\" || kind != lease.EventQueued", "	return i.lease == \"\" || kind != lease.EventForced && kind != lease.EventQueued", "./raftnode", "ForcedOut|News"},
-	{"hold: a closed server is taken for the client's close", "httpapi/connection.go", "	return errors.Is(*end, io.EOF)", "	return true || errors.Is(*end, io.EOF)", "./httpapi", "OwnClose|ClosedServer"},
+	{"hold: a closed server is taken for the client's close", "httpapi/connection.go", "	return errors.Is(end, io.EOF)", "	return true || errors.Is(end, io.EOF)", "./httpapi", "OwnClose|ClosedServer"},
 	{"hold: a slow reader is taken for the client's close", "httpapi/connection.go", "if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {\n		c.end", "if err != nil {\n		if errors.Is(err, os.ErrDeadlineExceeded) {\n			err = io.EOF\n		}\n		c.end", "./httpapi", "SlowReader|OwnClose"},
 	{"hold: jeopardy is not said", "httpapi/hold.go", "jeopardy := now.ValidFor < now.TTL/2", "jeopardy := now.ValidFor < 0", "./httpapi", "Stands"},
 	{"hold: streams without bound", "httpapi/stream.go", "> MaxStreams {", "> 2*MaxStreams {", "./httpapi", "Bounded"},

@@ -88,11 +88,11 @@ func (p *Port) greet(ctx context.Context, c net.Conn, k Kind, addr, target strin
 		return nil, Hello{}, &HelloError{Address: addr, Code: CodeCertificate, Message: err.Error(), Peer: a.Hello}
 	}
 	if k != KindProbe {
-		if code, message := p.lives.judge(a.Hello); code != "" {
+		if code, message := p.judgeLife(a.Hello, addr); code != "" {
 			return nil, Hello{}, &HelloError{Address: addr, Code: code, Message: message, Peer: a.Hello, Ours: true}
 		}
 	}
-	if k != KindProbe || p.isItself(own, a.Hello) {
+	if k != KindProbe || target == "" && p.isItself(own, a.Hello, addr) {
 		p.learn(own, a.Hello)
 	}
 	if !stop() {

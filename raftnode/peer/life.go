@@ -133,11 +133,11 @@ func (l *lives) accepted(c net.Conn, h Hello) (use net.Conn, stale []net.Conn, d
 
 // isItself tells whether a node of our cluster that said this of itself in a probe, which is answered whatever it says, is to be believed
 // where it is: a copy of it must not draw to itself what is meant for it.
-func (p *Port) isItself(own Identity, h Hello) bool {
+func (p *Port) isItself(own Identity, h Hello, at string) bool {
 	if own.ClusterID == "" || h.ClusterID != own.ClusterID {
 		return false
 	}
-	code, _ := p.lives.judge(h)
+	code, _ := p.judgeLife(h, at)
 	return code == ""
 }
 

@@ -225,7 +225,7 @@ func (p *Port) check(conn net.Conn, own Identity, h Hello) (Code, string) {
 	if h.Kind == KindProbe || own.ClusterID == "" || h.ClusterID != own.ClusterID {
 		return "", ""
 	}
-	if code, message := p.lives.judge(h); code != "" {
+	if code, message := p.judgeLife(h, ""); code != "" {
 		return code, message
 	}
 	if h.Kind == KindForward && p.cfg.Admit != nil {
@@ -280,7 +280,7 @@ func (p *Port) receive(c net.Conn) (net.Conn, Hello, func(net.Conn, Hello)) {
 		}
 		p.cfg.Log.Log(context.Background(), level, "peer connection refused", "remote", c.RemoteAddr(), "kind", h.Kind, "node", h.NodeID, "code", code, "reason", message)
 		handler = nil
-	} else if h.Kind != KindProbe || p.isItself(own, h) {
+	} else if h.Kind != KindProbe || h.Target == "" && p.isItself(own, h, "") {
 		p.learn(own, h)
 	}
 	if err := writeFrame(conn, answer{OK: code == "", Code: code, Message: message, Hello: own.hello(h.Kind, h.NodeID)}); err != nil {

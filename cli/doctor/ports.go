@@ -1,0 +1,183 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ports looks whether the addresses to listen on are free, or used by the very sidecar that is examined.
+func (d *examination) ports(ctx context.Context) {
+	had := 0
+	for _, a := range d.cfg.APIAddrs {
+		if d.port(ctx, place{flag: "--api-addr", addr: a.Addr, optional: a.Optional, who: d.whoServes(d.scheme(), a.Addr, "/")}) {
+			had++
+		}
+	}
+	if had == 0 && len(d.cfg.APIAddrs) > 0 {
+		d.fail(Port, "--api-addr", "choose an address of this machine", "this machine has none of the addresses of --api-addr")
+	}
+	if d.cfg.APISocket != "" {
+		d.apiSocket(ctx)
+	}
+	if d.cfg.OpsAddr != "" {
+		d.port(ctx, place{flag: "--ops-addr", addr: d.cfg.OpsAddr, who: d.whoServes("http", d.cfg.OpsAddr, "/livez")})
+	}
+	if d.cfg.PeerAddr != "" {
+		d.port(ctx, place{flag: "--peer-addr", addr: d.cfg.PeerAddr, who: d.whoPeers, free: &d.peerFree})
+	}
+}
+
+// place is an address to listen on.
+type place struct {
+	flag, addr string
+	optional   bool
+	who        func(context.Context) holder
+	free       *bool // is told whether nobody listens there; may be nil
+}
+
+// holder is who uses a port.
+type holder struct {
+	ours bool // the sidecar that runs on the data directory
+	name string
+}
+
+// port looks at one address. It is false if the machine does not have it.
+func (d *examination) port(ctx context.Context, p place) (there bool) {
+	subject := p.flag + " " + p.addr
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.addr)
+	switch {
+	case err == nil:
+		l.Close()
+		if p.free != nil {
+			*p.free = true
+		}
+		if d.running != nil && portOf(p.addr) != 0 {
+			d.warn(Port, subject, "give this the configuration that the sidecar was started with", "nobody listens there, although the sidecar runs")
+			return true
+		}
+		d.ok(Port, subject, "it is free")
+	case errors.Is(err, syscall.EADDRINUSE):
+		d.taken(ctx, p, subject)
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+		if p.optional {
+			return false // and without it the others will do
+		}
+		d.fail(Port, subject, "choose one of its own, or 0.0.0.0 for all of them", "this machine does not have the address")
+		return false
+	case errors.Is(err, fs.ErrPermission):
+		d.fail(Port, subject, "choose a port above 1023", "this user may not listen there")
+	default:
+		d.fail(Port, subject, "", "%v", err)
+	}
+	return true
+}
+
+func (d *examination) taken(ctx context.Context, p place, subject string) {
+	ctx, cancel := context.WithTimeout(ctx, lookWithin)
+	defer cancel()
+	switch who := p.who(ctx); {
+	case who.ours:
+		d.ok(Port, subject, "the sidecar that runs here listens there")
+	case who.name != "":
+		d.fail(Port, subject, "choose another with "+p.flag+", or stop that one", "another sidecar, %s, uses it", who.name)
+	default:
+		d.fail(Port, subject, "choose another with "+p.flag+", or stop that program: ss -ltnp shows which it is", "another program uses it")
+	}
+}
+
+// scheme is how the API speaks.
+func (d *examination) scheme() string {
+	if d.cfg.APITLSCert != "" {
+		return "https"
+	}
+	return "http"
+}
+
+// whoServes asks a page that every sidecar shows to everybody.
+func (d *examination) whoServes(scheme, addr, page string) func(context.Context) holder {
+	return func(ctx context.Context) holder {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+reachable(addr)+page, nil)
+		if err != nil {
+			return holder{}
+		}
+		transport := &http.Transport{
+			DisableKeepAlives: true,
+			// Nothing is told or believed here, but a name: whether its certificate is good is another check.
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		}
+		resp, err := (&http.Client{Transport: transport}).Do(req)
+		if err != nil {
+			return holder{}
+		}
+		resp.Body.Close()
+		name := resp.Header.Get("Sidelock-Node")
+		return holder{ours: d.running != nil && name == d.running.Node.Name, name: name}
+	}
+}
+
+// whoPeers asks for the identity of a peer port.
+func (d *examination) whoPeers(ctx context.Context) holder {
+	if d.security == nil {
+		return holder{ours: d.running != nil} // it cannot be asked
+	}
+	v := d.visit(ctx, reachable(d.cfg.PeerAddr))
+	if v.err != nil {
+		return holder{}
+	}
+	h := v.visit.Hello
+	return holder{ours: d.running != nil && h.NodeID == d.running.Node.ID, name: h.Name}
+}
+
+// reachable is where an address to listen on is dialled from this machine.
+func reachable(addr string) string {
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil || !at.Addr().IsUnspecified() {
+		return addr
+	}
+	if at.Addr().Is4() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+	}
+	return netip.AddrPortFrom(netip.IPv6Loopback(), at.Port()).String()
+}
+
+func portOf(addr string) uint16 {
+	at, _ := netip.ParseAddrPort(addr)
+	return at.Port()
+}
+
+// apiSocket looks whether the API's socket can be made, or is that of the sidecar that runs.
+func (d *examination) apiSocket(ctx context.Context) {
+	path := d.cfg.APISocket
+	subject := "--api-socket " + path
+	ctx, cancel := context.WithTimeout(ctx, lookWithin)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+	if err == nil {
+		conn.Close()
+	}
+	info, missing := os.Lstat(path)
+	switch {
+	case err == nil && d.running != nil:
+		d.ok(Port, subject, "somebody listens there, and the sidecar runs")
+	case err == nil:
+		d.fail(Port, subject, "choose another, or stop that program", "another program listens there")
+	case missing == nil && info.Mode().Type() != fs.ModeSocket:
+		d.fail(Port, subject, "choose another path, or move the file away", "there is a file that is no socket")
+	case unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK) != nil:
+		d.fail(Port, subject, "make its directory for the sidecar's user, or choose another", "it cannot be made: %s is not there, or not writable", filepath.Dir(path))
+	case d.running != nil:
+		d.warn(Port, subject, "give this the configuration that the sidecar was started with", "nobody listens there, although the sidecar runs")
+	default:
+		d.ok(Port, subject, "it can be made")
+	}
+}
