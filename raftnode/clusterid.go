@@ -19,7 +19,7 @@ func (n *Node) checkNotReplaced() error {
 	addresses = append(addresses, n.whereMembersAre()...)
 	slices.Sort(addresses)
 	addresses = slices.DeleteFunc(slices.Compact(addresses), func(a string) bool { return a == n.address() })
-	for _, a := range n.ask(ctx, addresses) {
+	for a := range n.ask(ctx, addresses) {
 		if a.err == nil && slices.Contains(a.hello.Ancestors, mine) {
 			return n.obsolete(a.hello, "it was recovered under a new identity")
 		}

@@ -127,7 +127,7 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	n.port, err = peer.Listen(peer.Config{Network: n.deps.Network, Listen: n.cfg.PeerAddr, Identity: n.identity,
-		Book: peer.NewBook(book), Log: n.log, OnDialError: n.seekSoon, Security: n.deps.Security, Admit: n.admitPeer, Alive: n.linked.has})
+		Book: peer.NewBook(book), Log: n.log, OnDialError: n.seekSoon, Security: n.deps.Security, Admit: n.admitPeer, Alive: n.linked.has, OnForgotten: n.forgotten})
 	if err != nil {
 		return fmt.Errorf("open the peer port: %w; choose another with --peer-addr", err)
 	}

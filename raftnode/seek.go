@@ -19,7 +19,9 @@ const (
 	seekAtOnce   = 16                     // addresses asked at the same time
 	orphanAfter  = 10 * time.Second       // of nobody but another cluster answering
 	probeTimeout = 2 * time.Second
-	maxProbe     = 256 << 10 // bytes of a status
+	seekOthers   = 500 * time.Millisecond // for the others to answer, once one has, while no Raft leader is known
+	silentLeader = 750 * time.Millisecond // without an answer, an agent looks whether another leads
+	maxProbe     = 256 << 10              // bytes of a status
 )
 
 // rumour is who leads, by what somebody else says.
@@ -75,20 +77,23 @@ func (n *Node) inquire(ctx context.Context, addr string, mine form.Status) answe
 	return a
 }
 
-// ask asks all addresses at once, or nearly so. Answers that come after ctx are lost.
-func (n *Node) ask(ctx context.Context, addresses []string) []answered {
+// ask asks all addresses at once, or nearly so, and hands the answers on as they come. Those that come after ctx are lost.
+func (n *Node) ask(ctx context.Context, addresses []string) <-chan answered {
 	mine := n.former.Status()
-	answers := make([]answered, len(addresses))
+	answers := make(chan answered, len(addresses))
 	free := make(chan struct{}, seekAtOnce)
 	var wg sync.WaitGroup
-	for i, addr := range addresses {
+	for _, addr := range addresses {
 		wg.Go(func() {
 			free <- struct{}{}
 			defer func() { <-free }()
-			answers[i] = n.inquire(ctx, addr, mine)
+			answers <- n.inquire(ctx, addr, mine)
 		})
 	}
-	wg.Wait()
+	go func() {
+		wg.Wait()
+		close(answers)
+	}()
 	return answers
 }
 
@@ -108,24 +113,42 @@ func (n *Node) seek() {
 			return
 		case <-time.After(seekSoonest):
 		}
-		changed := n.leaderChange.wait()
-		if n.leaderless() != alone {
-			continue
-		}
+		n.rest(pause, alone)
+	}
+}
+
+// rest waits for something to look for.
+func (n *Node) rest(pause time.Duration, alone bool) {
+	over := time.NewTimer(pause)
+	defer over.Stop()
+	ticker := time.NewTicker(pingEvery)
+	defer ticker.Stop()
+	for changed := n.leaderChange.wait(); n.leaderless() == alone; {
 		select {
 		case <-n.ctx.Done():
 			return
 		case <-changed:
+			return
 		case <-n.lost:
-		case <-time.After(pause):
+			return
+		case <-over.C:
+			return
+		case <-ticker.C:
 		}
 	}
 }
 
-// leaderless tells whether this node neither leads nor has a connection to one who does.
+// leaderless tells whether this node neither leads nor has a connection to one who does. Without a part in Raft it does not hear of
+// another leader, and a machine that is gone says nothing: so who does not answer any more may not lead.
 func (n *Node) leaderless() bool {
-	_, err := n.leaderLink()
-	return err != nil && n.reigning() == nil
+	l, err := n.leaderLink()
+	switch {
+	case n.reigning() != nil:
+		return false
+	case err != nil:
+		return true
+	}
+	return n.asMember() == nil && n.contact.ago(l.leader) > silentLeader
 }
 
 // seeker is what the goroutine of Node.seek knows.
@@ -150,10 +173,9 @@ func (s *seeker) look(alone bool) {
 	addresses = slices.DeleteFunc(slices.Compact(addresses), func(a string) bool { return a == n.address() })
 	ctx, cancel := context.WithTimeout(n.ctx, probeTimeout)
 	defer cancel()
-	answers := n.ask(ctx, addresses)
 	var leader *rumour
 	others := map[string]peer.Hello{}
-	for _, a := range answers {
+	for a := range n.ask(ctx, addresses) {
 		switch {
 		case a.err != nil || a.hello.ClusterID == "":
 		case a.hello.ClusterID != n.clusterID():
@@ -164,11 +186,14 @@ func (s *seeker) look(alone bool) {
 			n.learnUnknown(a.report.Members)
 			if l := a.report.Leader; l != nil && (leader == nil || l.Term > leader.Term) {
 				leader = l
+				if alone && leader.ID != string(n.id) {
+					n.hearsay(leader)
+				}
+			}
+			if alone { // who is out of reach does not hold this up: who leads may be another in a moment
+				time.AfterFunc(seekOthers, cancel)
 			}
 		}
-	}
-	if alone && leader != nil && leader.ID != string(n.id) {
-		n.hearsay(leader)
 	}
 	if len(others) > 0 {
 		s.replaced(others)
@@ -253,6 +278,11 @@ func (n *Node) seekSoon(id string, err error) {
 	case n.lost <- struct{}{}:
 	default:
 	}
+}
+
+// forgotten ends a node whose disk went back, by what another remembers of it (guard 15).
+func (n *Node) forgotten(why string) {
+	n.refusedOnce.Do(func() { n.deps.Fatal(errors.New(why)) })
 }
 
 // refusedForGood ends a node whose peers do not talk to it any more because of what its disk has forgotten (guard 15).

@@ -68,5 +68,5 @@ func measureFsync(dir string) (out fsyncs, err error) {
 func summary(took []time.Duration) fsyncs {
 	slices.Sort(took)
 	last := len(took) - 1
-	return fsyncs{p50: took[last/2], p99: took[(last*99+99)/100], worst: took[last], writes: len(took)}
+	return fsyncs{p50: took[last/2], p99: took[last*99/100], worst: took[last], writes: len(took)}
 }

@@ -166,6 +166,9 @@ func (d *examination) reportVisit(v *visit, me, address string) {
 	h := v.visit.Hello
 	refused, isRefusal := errors.AsType[*peer.HelloError](v.err)
 	switch {
+	case h.NodeID == me && me != "", h.NodeID == d.ownID() && h.NodeID != "":
+		d.ok(Peer, v.addr, "this is this node itself")
+		return
 	case isRefusal:
 		d.fail(Peer, v.addr, "", "it refuses this node: %s (%s)", refused.Message, refused.Code)
 		return
@@ -175,9 +178,6 @@ func (d *examination) reportVisit(v *visit, me, address string) {
 			do = "start the sidecar there, open its peer port in firewalls, or correct --join"
 		}
 		d.fail(Peer, v.addr, do, "%v", v.err)
-		return
-	case h.NodeID == d.ownID() && h.NodeID != "":
-		d.ok(Peer, v.addr, "this is this node itself")
 		return
 	}
 	d.ok(Peer, v.addr, "%s (%s, %s, release %s) answers", h.Name, h.NodeID, phase(v.visit), h.About.Release)

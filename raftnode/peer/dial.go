@@ -74,7 +74,9 @@ func (p *Port) greet(ctx context.Context, c net.Conn, k Kind, addr, target strin
 		return nil, Hello{}, err
 	}
 	own := p.cfg.Identity()
-	if err := writeFrame(conn, own.hello(k, target)); err != nil {
+	mine := own.hello(k, target)
+	mine.Seen = p.lives.sighting(target)
+	if err := writeFrame(conn, mine); err != nil {
 		return nil, Hello{}, p.cfg.Security.Explain(conn, addr, fmt.Errorf("sending the hello: %w", err))
 	}
 	var a answer

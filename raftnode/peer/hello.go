@@ -39,6 +39,7 @@ type Hello struct {
 	MinVersion int      `json:"min_version"` // the oldest protocol that it speaks
 	About      About    `json:"about"`
 	Life       Life     `json:"life"`
+	Seen       Sighting `json:"seen,omitzero"`       // of the target: the furthest that the caller has heard of it
 	Ancestors  []string `json:"ancestors,omitempty"` // cluster IDs that ClusterID has replaced by a recovery, newest first
 }
 

@@ -168,6 +168,30 @@ func (p *Port) Recall(seen map[string]Sighting) {
 	}
 }
 
+// sighting is what is remembered of a node.
+func (l *lives) sighting(id string) Sighting {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seen[id]
+}
+
+// forgotten tells why this node itself is not to go on, by what a caller of its cluster has heard of it: nobody else may ever tell a node
+// that went back to a time when it was alone.
+func forgotten(own Identity, h Hello) string {
+	life, seen := own.Life, h.Seen
+	switch {
+	case h.Target != own.NodeID || seen.Instance == "" || seen.Instance == life.Instance:
+		return ""
+	case seen.Boot >= life.Boot:
+		return fmt.Sprintf("node %s (%s) says that this node, %s, was started again since (that was boot %d, this is boot %d): the data directory was copied or rolled back to an earlier state, and could vote twice. If no other runs, move the data directory away and start again: this node then joins as a new member",
+			h.NodeID, h.Name, own.NodeID, seen.Boot, life.Boot)
+	case seen.Term > life.Term || seen.Committed > life.LastIndex:
+		return fmt.Sprintf("node %s (%s) says that this node, %s, has been further than its disk is now (term %d and index %d, now %d and %d): the data directory was rolled back, and has forgotten votes or entries. Move it away and start again: this node then joins as a new member",
+			h.NodeID, h.Name, own.NodeID, seen.Term, seen.Committed, life.Term, life.LastIndex)
+	}
+	return ""
+}
+
 // ForgetLife drops what is remembered of a node that has left for good.
 func (p *Port) ForgetLife(nodeID string) {
 	p.lives.mu.Lock()

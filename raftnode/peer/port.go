@@ -26,6 +26,8 @@ type Config struct {
 	// Admit tells why a node of our own cluster may not send its callers' requests here; "" if it may. Called for each
 	// connection of KindForward; must not block; may be nil.
 	Admit func(Hello) (Code, string)
+	// OnForgotten is told that this node's disk went back, by what another of its cluster remembers; may be nil.
+	OnForgotten func(why string)
 	// Alive tells whether the process of a node that was known before is alive, by what others say. Must not block, nor call the
 	// port; may be nil.
 	Alive    func(nodeID string) bool
@@ -224,6 +226,10 @@ func (p *Port) check(conn net.Conn, own Identity, h Hello) (Code, string) {
 	}
 	if h.Kind == KindProbe || own.ClusterID == "" || h.ClusterID != own.ClusterID {
 		return "", ""
+	}
+	if why := forgotten(own, h); why != "" && p.cfg.OnForgotten != nil {
+		p.cfg.OnForgotten(why)
+		return CodeNotServed, "the node called has forgotten something, and stops"
 	}
 	if code, message := p.judgeLife(h, ""); code != "" {
 		return code, message
