@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/sidelock/sidelock/cli"
@@ -21,12 +23,15 @@ type walls struct {
 	keys     *keys.Ring           // nil: none are asked for
 	cert     *httpapi.Certificate // nil: no TLS is spoken
 	certFile string
+
+	mu     sync.Mutex
+	broken map[string]error // by file: why what is in it now is not in force
 }
 
 // openWalls reads the files and watches them until ctx ends. It comes before anything is opened: a sidecar whose API nobody could
 // be let into, or everybody, does not start.
 func openWalls(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) (*walls, error) {
-	w := &walls{log: log, certFile: cfg.APITLSCert}
+	w := &walls{log: log, certFile: cfg.APITLSCert, broken: map[string]error{}}
 	if cfg.APIKeysFile != "" {
 		err := w.follow(ctx, []string{cfg.APIKeysFile}, func() error { return w.loadKeys(cfg.APIKeysFile) })
 		if err != nil {
@@ -38,9 +43,9 @@ func openWalls(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) (*wal
 		if err != nil {
 			return nil, fmt.Errorf("--api-tls-cert %s and --api-tls-key %s: %w", cfg.APITLSCert, cfg.APITLSKey, err)
 		}
-		w.remind()
-		go w.remindDaily(ctx)
 	}
+	w.remind()
+	go w.remindDaily(ctx)
 	return w, nil
 }
 
@@ -53,17 +58,25 @@ func (w *walls) follow(ctx context.Context, files []string, load func() error) e
 		case <-ctx.Done():
 			return
 		}
-		if err := load(); err != nil {
-			w.log.Error("what the API lets in has not changed: the new file cannot be used, the one before stays in force, and this node could not start again", "files", files, "err", err)
+		err := load()
+		w.mu.Lock()
+		w.broken[files[0]] = err
+		w.mu.Unlock()
+		if err == nil {
+			w.log.Info("a file of the API was read again and is in force", "file", files[0])
 			return
 		}
-		w.log.Info("a file of the API was read again and is in force", "files", files)
+		w.sayBroken(files[0], err)
 	})
 	if err := load(); err != nil {
 		return err
 	}
 	close(loaded)
 	return nil
+}
+
+func (w *walls) sayBroken(file string, err error) {
+	w.log.Error("a file of the API cannot be used: what was in it before stays in force, and this node could not start again", "file", file, "err", err)
 }
 
 func (w *walls) loadKeys(file string) error {
@@ -126,8 +139,16 @@ func (w *walls) remindDaily(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			w.remind()
 		}
+		w.mu.Lock()
+		broken := maps.Clone(w.broken)
+		w.mu.Unlock()
+		for file, err := range broken {
+			if err != nil {
+				w.sayBroken(file, err)
+			}
+		}
+		w.remind()
 	}
 }
 

@@ -59,6 +59,9 @@ const (
 	releaseLostWithin = time.Second
 	columnGap         = 2 // between the columns of a table
 	shownNames        = 5 // of many sidecars in one line
+
+	removalHeardWithin = 2 * time.Second // by a sidecar that does not lead
+	removalLookEvery   = 100 * time.Millisecond
 )
 
 // The bounds of `sidelock run` and `sidelock elect`.

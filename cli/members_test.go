@@ -3,9 +3,14 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -51,47 +56,86 @@ func TestStatusCountsRolesAndTellsOfDifferentVersions(t *testing.T) {
 	}
 }
 
-// withGroup is a fake sidecar of a group, with an admin socket in a data directory, that removes whom it is told to.
-func withGroup(t *testing.T, members ...string) (*fakeSidecar, string) {
-	t.Helper()
-	s, dir := newFakeSidecar(t), t.TempDir()
-	s.onSocket(t, dir+"/admin.sock")
-	s.on("GET /v1/cluster", 200, cluster(oneLeads, "0", members...))
-	s.on("DELETE /v1/cluster/members/n_cccc", 200, `{"state":"removed","name":"n3","id":"n_cccc","address":"10.0.0.3:5626","role":"voter","healthy":false}`)
-	s.on("DELETE /v1/cluster/members/n_bbbb", 200, `{"state":"removed","name":"n2","id":"n_bbbb","address":"10.0.0.2:5626","role":"voter","healthy":true}`)
-	return s, dir
+// fakeGroup is a sidecar's answers about a group, on an admin socket in a data directory.
+type fakeGroup struct {
+	dir string
+
+	mu      sync.Mutex
+	members []string
+	removed []string // by ID
+	refusal string   // of removals: a problem document
+	status  int
 }
 
-// deletions are the removals that were asked for.
-func (s *fakeSidecar) deletions() (asked []string) {
-	for _, q := range s.queries() {
-		if strings.HasPrefix(q, "DELETE ") {
-			asked = append(asked, q)
-		}
+func withGroup(t *testing.T, members ...string) *fakeGroup {
+	t.Helper()
+	g := &fakeGroup{dir: t.TempDir(), members: members}
+	l, err := net.Listen("unix", g.dir+"/admin.sock")
+	if err != nil {
+		t.Fatal(err)
 	}
-	return asked
+	server := &http.Server{Handler: g}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { server.Close() })
+	return g
+}
+
+// ServeHTTP takes members out, and makes agents of those that run.
+func (g *fakeGroup) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	id, remove := strings.CutPrefix(r.URL.Path, "/v1/cluster/members/")
+	switch {
+	case r.Method == http.MethodGet:
+		respond(w, 200, cluster(oneLeads, "0", g.members...))
+	case remove && r.Method == http.MethodDelete && g.refusal != "":
+		respond(w, g.status, g.refusal)
+	case remove && r.Method == http.MethodDelete:
+		g.removed = append(g.removed, id)
+		i := slices.IndexFunc(g.members, func(m string) bool { return strings.Contains(m, id) })
+		was := g.members[i]
+		g.members = slices.Delete(slices.Clone(g.members), i, i+1)
+		healthy := strings.Contains(was, `"healthy":true`)
+		if healthy {
+			g.members = append(g.members, strings.Replace(was, `"role":"voter"`, `"role":"agent"`, 1))
+		}
+		respond(w, 200, fmt.Sprintf(`{"state":"removed","name":"x","id":%q,"address":null,"role":"voter","healthy":%t}`, id, healthy))
+	default:
+		respond(w, 404, `{"code":"not_found","title":"No such page","status":404}`)
+	}
+}
+
+func (g *fakeGroup) remove(t *testing.T, args ...string) outcome {
+	t.Helper()
+	return invoke(t, nil, append([]string{"remove", "--data-dir", g.dir}, args...)...)
 }
 
 func TestMemberIsRemovedByNameOrByID(t *testing.T) {
-	s, dir := withGroup(t, voterOne, voterTwo, voterGone)
 	for _, word := range []string{"n3", "n_cccc"} {
-		out := invokeOn(t, s, ExitOK, "remove", word, "--yes", "--data-dir", dir)
-		mustContain(t, out.stdout, "n3 (n_cccc) is out of the group.", "If it is started again", "The group: 3 voters; none may be lost.")
+		g := withGroup(t, voterOne, voterTwo, voterGone)
+		out := g.remove(t, word, "--yes")
+		if out.code != ExitOK || !slices.Equal(g.removed, []string{"n_cccc"}) {
+			t.Fatalf("exit code %d, removed %v: %s", out.code, g.removed, out.stderr)
+		}
+		mustContain(t, out.stdout, "n3 (n_cccc) is out of the group.", "If it is started again", "The group: 2 voters; none may be lost.")
 	}
-	mustContain(t, invokeOn(t, s, ExitOK, "remove", "n2", "--yes", "--admin-socket", dir+"/admin.sock").stdout, "It runs, and goes on as an agent")
-	out := invokeOn(t, s, ExitOK, "remove", "n2", "--yes", "--output", "json", "--data-dir", dir)
-	if !sameJSON(t, out.stdout, `{"state":"removed","name":"n2","id":"n_bbbb","role":"voter","healthy":true}`) {
+	g := withGroup(t, voterOne, voterTwo, voterGone)
+	mustContain(t, g.remove(t, "n2", "--yes").stdout, "It runs, and goes on as an agent", "The group: 2 voters, 1 agent; none may be lost.")
+	g = withGroup(t, voterOne, voterTwo, voterGone)
+	if out := g.remove(t, "n2", "--yes", "--output", "json"); !sameJSON(t, out.stdout, `{"state":"removed","name":"n2","id":"n_bbbb","role":"voter","healthy":true}`) {
 		t.Errorf("%s", out.stdout)
-	}
-	if got := strings.Join(s.deletions(), " "); strings.Count(got, "n_cccc") != 2 || strings.Count(got, "n_bbbb") != 2 {
-		t.Errorf("asked: %s", got)
 	}
 }
 
 func TestRemovalThatIsNotClearIsNotDone(t *testing.T) {
-	s, dir := withGroup(t, voterOne, voterTwo, voterGone, namesake, agentThere)
+	g := withGroup(t, voterOne, voterTwo, voterGone, namesake, agentThere)
 	try := func(code int, args ...string) string {
-		return invokeOn(t, s, code, append([]string{"remove", "--data-dir", dir}, args...)...).stderr
+		t.Helper()
+		out := g.remove(t, args...)
+		if out.code != code {
+			t.Errorf("%v: exit code %d", args, out.code)
+		}
+		return out.stderr
 	}
 	mustContain(t, try(ExitUsage, "n3", "--yes"), "2 members are called n3", "n_cccc  voter at 10.0.0.3:5626, last heard of 4m ago", "n_ffff  spare at 10.0.0.6:5626, it runs")
 	mustContain(t, try(ExitFailed, "n9", "--yes"), "there is no member n9 in the group")
@@ -99,20 +143,29 @@ func TestRemovalThatIsNotClearIsNotDone(t *testing.T) {
 	mustContain(t, try(ExitUsage, "n2"), "nothing was done: nobody can be asked here", "--yes")
 	mustContain(t, try(ExitUsage), "MEMBER: is missing")
 	mustContain(t, try(ExitUsage, "a/b", "--yes"), "MEMBER")
-	if asked := s.deletions(); len(asked) > 0 {
-		t.Errorf("asked: %v", asked)
+	if len(g.removed) > 0 {
+		t.Errorf("removed: %v", g.removed)
 	}
 }
 
 func TestRefusedRemovalSaysWhatIsInTheWay(t *testing.T) {
-	s, dir := withGroup(t, voterOne, voterTwo, voterGone)
-	refuse := func(status int, code, title string) string {
-		s.on("DELETE /v1/cluster/members/n_bbbb", status, `{"code":"`+code+`","title":"`+title+`","status":409,"detail":"bring others back first"}`)
-		return invokeOn(t, s, ExitFailed, "remove", "n2", "--yes", "--data-dir", dir).stderr
+	g := withGroup(t, voterOne, voterTwo, voterGone)
+	refuse := func(status int, code string) string {
+		g.status, g.refusal = status, fmt.Sprintf(`{"code":%q,"title":"It cannot be","status":%d,"detail":"bring others back first"}`, code, status)
+		out := g.remove(t, "n2", "--yes")
+		if out.code != ExitFailed {
+			t.Errorf("%s: exit code %d", code, out.code)
+		}
+		return out.stderr
 	}
-	mustContain(t, refuse(409, "no_majority_left", "Too few healthy voters would be left"), "nothing was done", "no_majority_left", "bring others back first")
-	mustContain(t, refuse(404, "no_such_member", "The group has no such member"), "nothing was done: it is no member any more")
-	mustContain(t, invokeOn(t, s, ExitFailed, "remove", "n2", "--yes", "--data-dir", t.TempDir()).stderr, "there is no admin socket at")
+	mustContain(t, refuse(409, "no_majority_left"), "nothing was done", "no_majority_left", "bring others back first")
+	mustContain(t, refuse(404, "no_such_member"), "nothing was done: it is no member any more")
+	out := refuse(504, "outcome_unknown")
+	mustContain(t, out, "`sidelock members` shows whether it was removed")
+	if strings.Contains(out, "nothing was done") {
+		t.Errorf("that is not known: %s", out)
+	}
+	mustContain(t, invoke(t, nil, "remove", "n2", "--yes", "--data-dir", t.TempDir()).stderr, "there is no admin socket at")
 }
 
 // invokeAtTerminal is invoke with a person who types.
@@ -136,14 +189,14 @@ func invokeAtTerminal(t *testing.T, typed string, args ...string) outcome {
 
 func TestWhoeverRemovesIsAskedFirst(t *testing.T) {
 	for answer, want := range map[string]int{"yes\n": ExitOK, "n\n": ExitFailed, "": ExitUsage} {
-		s, dir := withGroup(t, voterOne, voterTwo, voterGone, spareThere)
-		out := invokeAtTerminal(t, answer, "remove", "n3", "--data-dir", dir)
-		if out.code != want || len(s.deletions()) > 0 != (want == ExitOK) {
-			t.Errorf("%q: exit code %d, asked %v\n%s%s", answer, out.code, s.deletions(), out.stdout, out.stderr)
+		g := withGroup(t, voterOne, voterTwo, voterGone, spareThere)
+		out := invokeAtTerminal(t, answer, "remove", "n3", "--data-dir", g.dir)
+		if out.code != want || len(g.removed) > 0 != (want == ExitOK) {
+			t.Errorf("%q: exit code %d, removed %v\n%s%s", answer, out.code, g.removed, out.stdout, out.stderr)
 		}
 		mustContain(t, out.stdout, "n3 (n_cccc) is a voter at 10.0.0.3:5626, last heard of 4m ago.", "A spare would take its place.", "Type yes")
 	}
-	_, dir := withGroup(t, voterOne, voterTwo, voterGone)
-	mustContain(t, invokeAtTerminal(t, "no\n", "remove", "n3", "--data-dir", dir).stdout, "There is no spare to take its place")
-	mustContain(t, invokeAtTerminal(t, "no\n", "remove", "n2", "--data-dir", dir).stdout, "It would go on as an agent")
+	g := withGroup(t, voterOne, voterTwo, voterGone)
+	mustContain(t, invokeAtTerminal(t, "no\n", "remove", "n3", "--data-dir", g.dir).stdout, "There is no spare to take its place")
+	mustContain(t, invokeAtTerminal(t, "no\n", "remove", "n2", "--data-dir", g.dir).stdout, "It would go on as an agent")
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/sidelock/sidelock/client"
 )
@@ -157,8 +159,27 @@ func (c *call) tellRemoved(ctx context.Context, cl *client.Client, m client.Memb
 	} else {
 		p.line("If it is started again on its data, it joins as an agent, and may become a member again.")
 	}
-	if group, err := cl.Cluster(ctx); err == nil { // without it the rest is true all the same
+	if group := without(ctx, cl, m.ID); group != nil { // if it is not known, the rest is true all the same
 		p.line("The group: %s.", tolerance(group))
 	}
 	return p.err
+}
+
+// without is the group when the sidecar has heard that the member is out of it; nil if it does not hear in time.
+func without(ctx context.Context, cl *client.Client, id string) *client.Cluster {
+	ctx, cancel := context.WithTimeout(ctx, removalHeardWithin)
+	defer cancel()
+	ticker := time.NewTicker(removalLookEvery)
+	defer ticker.Stop()
+	for {
+		group, err := cl.Cluster(ctx)
+		if err == nil && !slices.ContainsFunc(group.Members, func(m client.Member) bool { return m.ID == id && m.Role != roleAgent }) {
+			return group
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }

@@ -305,6 +305,25 @@ func TestPlainHTTPIsToldToSpeakTLS(t *testing.T) {
 	}
 }
 
+// TestHandshakeThatIsNotMadeIsGivenUp within the time for headers.
+func TestHandshakeThatIsNotMadeIsGivenUp(t *testing.T) {
+	t.Parallel()
+	server := serveSecure(t, httpapi.Config{Node: newFakeNode()})
+	conn, err := net.Dial("tcp", server.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte{22, 3, 1, 2, 0}); err != nil { // the head of a record, and nothing behind it
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	_ = conn.SetReadDeadline(begin.Add(4 * httpapi.HeaderTimeout))
+	if _, err := io.ReadAll(conn); err != nil {
+		t.Errorf("still open after %s: %v", time.Since(begin), err)
+	}
+}
+
 // withIndex adds what only a handler knows.
 func withIndex(resp *http.Response) *http.Response {
 	resp.Header.Set("Sidelock-Index", "1")

@@ -22,6 +22,11 @@
 // has no effect and gets the first one's answer. Above that, callers repeat requests with the same lease ID, and the
 // state machine recognizes them by the lease.
 //
+// # Levels
+//
+// Two releases can be in one group: what a newer one adds to all this has a feature level, and does not happen before the
+// group has been raised to it (level.go).
+//
 // Begin reading at State.Apply in apply.go. Not safe for concurrent use, except that a Snapshot may be written
 // out while Apply goes on.
 package lease

@@ -241,3 +241,20 @@ func TestAgentsAnswerQuestions(t *testing.T) {
 		}
 	})
 }
+
+// TestAnAgentKnowsTheGroupsShortestTTL, whatever its own flags say: it is in the log, which it does not have.
+func TestAnAgentKnowsTheGroupsShortestTTL(t *testing.T) {
+	inFakeTime(t, 4, func(w *world) {
+		agent := w.hosts[3]
+		if got, own := agent.up().MinTTL(), agent.up().cfg.Settings.MinTTL; got != time.Second || own == got {
+			t.Errorf("the shortest TTL is %v; its own would be %v", got, own)
+		}
+	}, crew(0), func(w *world) {
+		all := w.also
+		w.also = func(c *Config) {
+			if all(c); c.Name == "n4" {
+				c.Agent, c.Timing = true, WAN
+			}
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package raftnode
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -34,4 +35,167 @@ func TestServiceIsBackSoonThroughAgents(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWhatIsHeldThroughAgentsOutlivesTheirMembers: one member after the other goes, in each way, and no hold of an agent is lost or doubted
+// for long; who waits goes on waiting, and who leads leads.
+func TestWhatIsHeldThroughAgentsOutlivesTheirMembers(t *testing.T) {
+	withAgents(t, func(w *world, agent, other *host) {
+		var holds []*Hold
+		for i, h := range []*host{agent, other} {
+			for k := range 10 {
+				who := fmt.Sprintf("h%d-%d", i, k)
+				holds = append(holds, w.mustBegin(h, lockCommand(who, who, 4*time.Second, uint64(k+1)), -1))
+			}
+			who := fmt.Sprintf("chief%d", i)
+			holds = append(holds, w.mustBegin(h, candidateCommand(who, who, 4*time.Second, 1), -1))
+		}
+		tokens := map[*Hold]lease.Token{}
+		for _, h := range holds {
+			tokens[h] = w.comesTo(h, lease.Holding, time.Second, "a free name").Token
+		}
+		waits := w.mustBegin(agent, lockCommand("h1-0", "waits", 4*time.Second, 9), -1)
+		check := func() {
+			t.Helper()
+			for _, h := range holds {
+				if now := h.State(); now.Standing != lease.Holding || now.Token != tokens[h] {
+					t.Fatalf("lost: %+v", now)
+				}
+			}
+			for i, h := range []*host{agent, other} {
+				if token, _, yes := h.up().Leads(fmt.Sprintf("chief%d", i)); !yes || token == 0 {
+					t.Fatalf("%s does not say that it leads", h.name)
+				}
+			}
+		}
+		pass := func(d time.Duration) {
+			t.Helper()
+			for end := time.Now().Add(d); time.Now().Before(end); w.sleep(20 * time.Millisecond) {
+				check()
+			}
+		}
+		for round := range 3 {
+			for _, h := range w.hosts {
+				if h == agent || h == other {
+					continue
+				}
+				switch round {
+				case 0:
+					h.stop()
+				case 1:
+					h.crash()
+				default:
+					w.isolate(h)
+				}
+				pass(3 * time.Second)
+				w.net.HealAll()
+				if h.up() == nil {
+					h.start()
+				}
+				pass(4 * time.Second)
+			}
+		}
+		for range 5 {
+			w.transfer()
+			pass(time.Second)
+		}
+		if now := waits.State(); now.Standing != lease.Waiting || now.Position != 1 {
+			t.Errorf("who waits: %+v", now)
+		}
+		holds[11].End(hungUpHolding)
+		w.comesTo(waits, lease.Holding, 200*time.Millisecond, "its turn")
+	})
+}
+
+// TestALeadOutlivesItsSidecarsPromotion: the state with which a new member begins may be older than the lead.
+func TestALeadOutlivesItsSidecarsPromotion(t *testing.T) {
+	withAgents(t, func(w *world, agent, other *host) {
+		for i := range 40 { // so that there is a snapshot
+			w.mustHold(agent, lockCommand(fmt.Sprintf("l%d", i), fmt.Sprintf("holder%d", i), time.Hour, 1))
+		}
+		w.sleep(3 * time.Second)
+		for i, h := range []*host{agent, other} {
+			w.mustHold(h, candidateCommand(fmt.Sprintf("e%d", i), fmt.Sprintf("chief%d", i), time.Hour, 1))
+		}
+		restores := w.restores
+		var voters []*host
+		for _, h := range w.hosts {
+			if h != agent && h != other && h != w.leader() {
+				voters = append(voters, h)
+			}
+		}
+		for i, h := range voters {
+			h.stop()
+			begun := time.Now()
+			for w.roles()[agent.name] == Agent || w.roles()[other.name] == Agent && i == 1 {
+				for i, h := range []*host{agent, other} {
+					if _, _, yes := h.up().Leads(fmt.Sprintf("e%d", i)); !yes {
+						t.Fatalf("%s does not say that it leads", h.name)
+					}
+				}
+				w.sleep(5 * time.Millisecond)
+				if time.Since(begun) > 20*time.Second {
+					break
+				}
+			}
+			w.settled(20*time.Second, 3, 0, 1-i)
+		}
+		w.sleep(2 * time.Second)
+		for i, h := range []*host{agent, other} {
+			if _, _, yes := h.up().Leads(fmt.Sprintf("e%d", i)); !yes || h.up().asMember() == nil {
+				t.Errorf("%s does not say that it leads", h.name)
+			}
+		}
+		if w.restores <= restores {
+			t.Error("nobody began with a snapshot")
+		}
+		// What ends while its sidecar is a member is heard of as ever.
+		w.do(w.leader(), lease.Command{Op: lease.OpRelease, Space: lease.Elections, Name: "e0", Lease: leaseOf("chief0")})
+		w.eventually(200*time.Millisecond, "the news of a resignation", func() bool { _, _, yes := agent.up().Leads("e0"); return !yes })
+	}, func(w *world) { w.tune = small })
+}
+
+// TestADrainedAgentWaitsForWhatItsClientsHold, whoever leads, and is told by nobody who does not know.
+func TestADrainedAgentWaitsForWhatItsClientsHold(t *testing.T) {
+	withAgents(t, func(w *world, agent, other *host) {
+		w.mustHold(agent, lockCommand("l", "holder", time.Hour, 1))
+		w.mustHold(other, lockCommand("m", "another", time.Hour, 1))
+		n := agent.up()
+		if left := n.AwaitIdle(within(time.Second)); left != 1 {
+			t.Errorf("%d are left", left)
+		}
+		n.Drain()
+		if _, err := n.Do(within(time.Second), lockCommand("n", "new", time.Hour, 1)); codeOf(err) != Draining {
+			t.Errorf("a new acquire: %v", err)
+		}
+		done := make(chan int, 1)
+		go func() { done <- n.AwaitIdle(within(time.Minute)) }()
+		w.leader().crash()
+		w.sleep(5 * time.Second)
+		w.isolate(agent)
+		w.sleep(10 * time.Second)
+		w.net.HealAll()
+		w.sleep(5 * time.Second)
+		select {
+		case left := <-done:
+			t.Fatalf("it goes while something is held: %d", left)
+		default:
+		}
+		w.mustRenew(agent, "l", "holder")
+		w.mustRelease(agent, "l", "holder")
+		released := time.Now()
+		if left := <-done; left != 0 || time.Since(released) > time.Second {
+			t.Errorf("after %v: %d are left", time.Since(released), left)
+		}
+		// A node that does not lead is asked in vain: it may know of nothing.
+		l, err := n.dialLink(within(time.Second), string(other.up().id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind, _, err := l.roundTrip(within(time.Second), frameTaken, []byte(agent.name)); err != nil || kind != frameNotLeader {
+			t.Errorf("another agent says %d, %v", kind, err)
+		}
+		l.close(errClosing)
+		l.wg.Wait()
+	})
 }

@@ -27,6 +27,8 @@ type machine struct {
 	retain   retention
 	trim     func(keep uint64) // before a snapshot; nil: not at all
 
+	configured func(index uint64, c raft.Configuration) // told of each one that is committed; nil: nobody
+
 	watch    *watchers
 	feed     feed
 	leads    *leads
@@ -42,7 +44,10 @@ type spy struct {
 	restored func(s *lease.State)
 }
 
-var _ raft.FSM = (*machine)(nil)
+var (
+	_ raft.FSM                = (*machine)(nil)
+	_ raft.ConfigurationStore = (*machine)(nil)
+)
 
 func newMachine(rec Recorder, clock Clock, fatal func(error)) *machine {
 	m := &machine{state: lease.New(), watch: newWatchers(), leads: newLeads(), boot: clock.Boot, recorder: rec, fatal: fatal}
@@ -74,6 +79,13 @@ func (m *machine) Apply(l *raft.Log) any {
 		m.record(events)
 	}
 	return results
+}
+
+// StoreConfiguration implements raft.ConfigurationStore. Nothing is stored; the log has it.
+func (m *machine) StoreConfiguration(index uint64, c raft.Configuration) {
+	if m.configured != nil {
+		m.configured(index, c)
+	}
 }
 
 // giveUp is the end: nothing is applied any more, and the process must end.

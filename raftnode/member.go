@@ -28,15 +28,17 @@ type member struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // its goroutines
 	down   chan struct{}  // closed when raft has been shut down
+
+	configured configured
 }
 
 // asMember returns this node's Raft member; nil while it is an agent or has not joined.
 func (n *Node) asMember() *member { return n.member.Load() }
 
-// configuration is Raft's latest configuration, as this member has it, and its index.
+// configuration is Raft's latest configuration, as this member has it, and its index; pending if it is not known here to be committed.
 func (m *member) configuration() (raft.Configuration, uint64) {
-	f := m.raft.GetConfiguration()
-	return f.Configuration(), f.Index()
+	c := m.raft.GetConfiguration().Configuration()
+	return c, m.configured.indexOf(c)
 }
 
 func (m *member) leads() bool { return m.raft.State() == raft.Leader }
@@ -57,8 +59,12 @@ func (n *Node) startMember() error {
 	if err := checkLevel(logs, snapshots); err != nil {
 		return err
 	}
-	n.machine.trim = n.trim
-	m.raft, err = raft.NewRaft(n.raftConfig(), n.machine, logs, stable, snapshots, m.transport)
+	known := noting{snapshots, &m.configured}
+	if err := known.learn(); err != nil {
+		return err
+	}
+	n.machine.trim, n.machine.configured = n.trim, m.configured.note
+	m.raft, err = raft.NewRaft(n.raftConfig(), n.machine, logs, stable, known, m.transport)
 	if err != nil {
 		return errors.Join(fmt.Errorf("start raft: %w", err), m.transport.Close())
 	}

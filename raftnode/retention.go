@@ -33,6 +33,7 @@ func (n *Node) trim(keep uint64) {
 		return
 	}
 	c := m.raft.ReloadableConfig()
+	keep = min(keep, n.raftConfig().TrailingLogs)
 	if c.TrailingLogs == keep {
 		return
 	}

@@ -19,9 +19,7 @@ const (
 	seekAtOnce   = 16                     // addresses asked at the same time
 	orphanAfter  = 10 * time.Second       // of nobody but another cluster answering
 	probeTimeout = 2 * time.Second
-	seekOthers   = 500 * time.Millisecond // for the others to answer, once one has, while no Raft leader is known
-	silentLeader = 750 * time.Millisecond // without an answer, an agent looks whether another leads
-	maxProbe     = 256 << 10              // bytes of a status
+	maxProbe     = 256 << 10 // bytes of a status
 )
 
 // rumour is who leads, by what somebody else says.
@@ -148,7 +146,27 @@ func (n *Node) leaderless() bool {
 	case err != nil:
 		return true
 	}
-	return n.asMember() == nil && n.contact.ago(l.leader) > silentLeader
+	return n.asMember() == nil && n.contact.ago(l.leader) > n.patience()
+}
+
+// patience is how long an agent waits for an answer before it looks elsewhere.
+func (n *Node) patience() time.Duration { return max(3*pingEvery, 2*n.cfg.Timing.Heartbeat) }
+
+// whileLeaderless calls cancel when this node has found a Raft leader, or lost it.
+func (n *Node) whileLeaderless(ctx context.Context, alone bool, cancel func()) {
+	ticker := time.NewTicker(pingEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if n.leaderless() != alone {
+			cancel()
+			return
+		}
+	}
 }
 
 // seeker is what the goroutine of Node.seek knows.
@@ -173,6 +191,7 @@ func (s *seeker) look(alone bool) {
 	addresses = slices.DeleteFunc(slices.Compact(addresses), func(a string) bool { return a == n.address() })
 	ctx, cancel := context.WithTimeout(n.ctx, probeTimeout)
 	defer cancel()
+	go n.whileLeaderless(ctx, alone, cancel)
 	var leader *rumour
 	others := map[string]peer.Hello{}
 	for a := range n.ask(ctx, addresses) {
@@ -191,7 +210,7 @@ func (s *seeker) look(alone bool) {
 				}
 			}
 			if alone { // who is out of reach does not hold this up: who leads may be another in a moment
-				time.AfterFunc(seekOthers, cancel)
+				time.AfterFunc(n.patience(), cancel)
 			}
 		}
 	}

@@ -158,11 +158,16 @@ func (n *Node) takeStanding() error {
 	return nil
 }
 
-// putOut tells whether a roster without this node is newer than all that its log says.
+// putOut tells whether a roster without this node is newer than all that its log says. The entry that put it out may be missing in its log, and
+// what is last in there may never be committed: but the log of a later term's leader holds all that is, and what this log has of the
+// leader's own term is the beginning of what the leader's has.
 func (n *Node) putOut(m *member, r *roster) bool {
-	c, index := m.configuration()
-	inLog := contains(c, n.id)
-	return r.Index > index || r.Index == index && !inLog && len(c.Servers) > 0
+	c, _ := m.configuration()
+	if len(c.Servers) > 0 && !contains(c, n.id) {
+		return true
+	}
+	end := m.logEnd()
+	return end.term < r.Term || end.term == r.Term && r.Index != pending && r.Index > end.index
 }
 
 func contains(c raft.Configuration, id raft.ServerID) bool {

@@ -79,7 +79,7 @@ func (s *steward) beyondPilot(ctx context.Context) {
 	s.step.Add, s.step.Transfer = "", false
 	s.mu.Unlock()
 	_, index := s.reign.member.configuration()
-	if step.Add != "" {
+	if step.Add != "" && index != pending {
 		id := raft.ServerID(step.Add)
 		s.node.log.Info("an agent becomes a spare", "id", id, "name", s.node.nameOf(step.Add))
 		if err := wait(ctx, s.reign.raft.AddNonvoter(id, raft.ServerAddress(id), index, changeTimeout)); err != nil {

@@ -7,6 +7,8 @@
 // open a [Stream]; [Node.Admin] asks as an administrator. Every answer that a test receives, and every frame of a stream, is held
 // against openapi.yaml on its way. A test's TestMain calls [Main], which builds the program once.
 //
+// [NextRelease] builds it once more, as a release that understands one feature level more (upgrade).
+//
 // The tests are in four parts: what one fault must not do to what clients hold and wait for (killed, paused, restart, drain, minority,
 // refused, links; with streams application, holds, cut_off, retried, slow, blackhole, forced, long_poll), what many see through
 // many faults (line: the order of those who wait; events and away: what watchers are told), the transcripts of docs/api.md

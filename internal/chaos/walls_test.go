@@ -219,10 +219,10 @@ func TestApplicationThatDiesIsNoticedAtOnceThroughTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket, inLine, next := <-sockets, make(chan struct{}), make(chan *client.Hold, 1)
+	socket, inLine, next := <-sockets, make(chan struct{}, 10), make(chan *client.Hold, 1)
 	sockets <- socket // full
 	go func() {
-		hold, err := w.client(client.WithAPIKey(oldKey)).Hold(t.Context(), "job", client.HoldOptions{OnQueued: func(int) { close(inLine) }})
+		hold, err := w.client(client.WithAPIKey(oldKey)).Hold(t.Context(), "job", client.HoldOptions{OnQueued: func(int) { inLine <- struct{}{} }})
 		if err != nil {
 			t.Error(err)
 		}

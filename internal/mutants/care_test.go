@@ -1,0 +1,31 @@
+package mutants
+
+// In what looks after the data directory: recovery, compaction, damage, disks that fail.
+var careBugs = []mutant{
+	{"recovery keeps old tokens", "raftnode/recover.go", "	if r.settings != nil {\n		raise", "	if r.settings == nil {\n		raise", "./raftnode", "Recover"},
+	{"recovery makes no room for lost tokens", "raftnode/recover.go", "	r.floor = lease.Token(r.now.UnixMicro())\n	if last := p.state.LastToken(); r.floor <= last {\n		r.floor = last + tokenLeap\n	}", "	r.floor = p.state.LastToken() + 1", "./raftnode", "Recover"},
+	{"recovery under the old name", "raftnode/store/recovery.go", "next.ClusterID, next.Recovering = next.Recovering.ClusterID, nil", "next.Recovering = nil", "./raftnode/store", "Recover"},
+	{"recovery half done is started", "raftnode/store/dir.go", "r != nil && !d.offline {", "r != nil && d.offline && !d.offline {", "./raftnode/store", "Recover"},
+	{"recovery taken up adds its entries again", "raftnode/store/recovery.go", "	if term != r.Term {", "	if term != r.Term+1 {", "./raftnode/store", "Recover"},
+	{"recovery renames before it changes the log", "raftnode/store/recovery.go", "	next.Recovering = &Recovery{ClusterID: clusterID, Term: max(current, last) + 1}\n	return d.saveMembership(next)\n",
+		"	next.Recovering = &Recovery{ClusterID: clusterID, Term: max(current, last) + 1}\n	kept := d.member\n	d.member.Recovering = next.Recovering\n	if err := d.finishRecovery(); err != nil {\n		return err\n	}\n	d.member = kept\n	d.member.Recovering = next.Recovering\n	return nil\n",
+		"./internal/chaos", "KilledAnywhere"},
+	{"compaction removes the old file first", "raftnode/store/compact.go", "		err = os.Rename(tmp, path)\n", "		err = errors.Join(os.Remove(path), os.Rename(tmp, path))\n", "./internal/chaos", "KilledAnywhere"},
+	{"compaction of a file in use", "raftnode/store/compact.go", "	d, err := OpenOffline(dir, Options{Fatal: func(err error) { failed = err }, Release: release})\n	if err != nil {",
+		"	d, err := OpenOffline(dir, Options{Fatal: func(err error) { failed = err }, Release: release})\n	if errors.Is(err, ErrInUse) {\n		return compactFile(filepath.Join(dir, raftFile))\n	}\n	if err != nil {", "./raftnode/store", "Compact"},
+	{"sound file of another node is taken", "raftnode/store/record.go", "	if o.node != \"\" && rec.Node != o.node {", "	if o.node != \"\" && rec.Node == \"\" {", "./raftnode/store", "EveryDamage"},
+	{"older raft.db is taken", "raftnode/store/own.go", "	case d.own.Boot < d.boot:", "	case d.own.Boot < 0*d.boot:", "./raftnode/store", "EveryDamage"},
+	{"checksum of small files skipped", "raftnode/store/record.go", "sum != rec.Checksum {", "sum == \"\" {", "./raftnode/store", "EveryDamage"},
+	{"checksum of snapshots skipped", "raftnode/store/snapshots.go", "size != m.Size || sum.Sum32() != m.Checksum:", "size != m.Size:", "./raftnode/store", "EveryDamage"},
+	{"damaged snapshot passed over for an older one", "raftnode/store/snapshots.go", "	return s.meta(names[0])\n", "	m, err := s.meta(names[0])\n	if err != nil {\n		return nil, nil\n	}\n	return m, nil\n", "./raftnode/store", "EveryDamage"},
+	{"release of a newer directory not named", "raftnode/store/errors.go", "	if release == \"\" {", "	if release != \"\" {", "./raftnode/store", "NewerRelease"},
+	{"entries that raft reads at its start not verified", "raftnode/store/open.go", "min(snapshot, last-min(last, CheckedEntries))", "last-min(last, CheckedEntries)", "./raftnode/store", "Tampered"},
+	{"snapshots of others swept away", "raftnode/store/snapshot_sink.go", "k.do(k.store.reap)", "k.do(k.store.sweep)", "./raftnode/store", "Snapshots"},
+	{"failed write of a snapshot tried again", "raftnode/store/snapshot_sink.go", "	return k.store.fail.report(err)", "	return err", "./raftnode/store", "Snapshot"},
+	{"hung disk waited for", "raftnode/store/stall.go", "stalled := !u.over && u.looks >= stallLooks", "stalled := !u.over && u.looks > 1000*stallLooks", "./raftnode/store", "Hangs"},
+	{"paused process takes its disk for hung", "raftnode/store/stall.go", "const stallLooks = 10", "const stallLooks = 1", "./raftnode/store", "Paused|Hangs"},
+	{"raft panics over a failed store", "raftnode/store/silent.go", "	if err != nil && string(key) == keyCurrentTerm {", "	if err != nil && string(key) == \"\" {", "./raftnode/store", "Quietly"},
+	{"raft panics over an entry of a failed store", "raftnode/store/silent.go", "	if err != nil && !errors.Is(err, raft.ErrLogNotFound) {", "	if err == nil && !errors.Is(err, raft.ErrLogNotFound) {", "./raftnode/store", "Quietly"},
+	{"member of a replaced cluster told nothing of it", "raftnode/peer/foreign.go", "slices.Contains(now.ancestors, old.cluster)", "slices.Contains(old.ancestors, now.cluster)", "./raftnode/peer", "Replaced"},
+	{"recovery asks nobody where there is no terminal", "cli/recover.go", "		return c.consent(s.ClusterID)", "		if !c.host.terminal(c.stdin) {\n			return nil\n		}\n		return c.consent(s.ClusterID)", "./cli", "Recover"},
+}
