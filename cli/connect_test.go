@@ -2,6 +2,8 @@ package cli
 
 import (
 	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -45,10 +47,12 @@ func newKeyed(t *testing.T, secure bool) *keyed {
 			respond(w, 200, `{"locks":[],"next":null}`)
 		}
 	})
+	k.Server = httptest.NewUnstartedServer(h)
+	k.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
 	if secure {
-		k.Server = httptest.NewTLSServer(h)
+		k.StartTLS()
 	} else {
-		k.Server = httptest.NewServer(h)
+		k.Start()
 	}
 	t.Cleanup(k.Close)
 	return k

@@ -6,6 +6,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -183,7 +185,9 @@ func TestSidecarIsTrustedByItsAuthority(t *testing.T) {
 // TestConnectionThatWaitingDoesNotMendIsSaidAtOnce, with what to do.
 func TestConnectionThatWaitingDoesNotMendIsSaidAtOnce(t *testing.T) {
 	t.Parallel()
-	secure, plain := httptest.NewTLSServer(&gate{key: aKey}), httptest.NewServer(&gate{key: aKey})
+	secure, plain := httptest.NewUnstartedServer(&gate{key: aKey}), httptest.NewServer(&gate{key: aKey})
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
+	secure.StartTLS()
 	defer secure.Close()
 	defer plain.Close()
 	for base, want := range map[string]string{

@@ -20,6 +20,9 @@ func (n *Node) checkNotReplaced() error {
 	slices.Sort(addresses)
 	addresses = slices.DeleteFunc(slices.Compact(addresses), func(a string) bool { return a == n.address() })
 	for a := range n.ask(ctx, addresses) {
+		if n.refusedForGood(a.err) {
+			return a.err
+		}
 		if a.err == nil && slices.Contains(a.hello.Ancestors, mine) {
 			return n.obsolete(a.hello, "it was recovered under a new identity")
 		}

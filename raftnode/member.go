@@ -76,7 +76,7 @@ func (n *Node) startMember() error {
 	n.member.Store(m)
 	n.port.Handle(peer.KindEvents, n.serveEvents)
 	m.work.Go(func() { n.monitor(ctx, m) })
-	if c, _ := m.configuration(); len(c.Servers) == 1 && c.Servers[0].ID == n.id {
+	if c, _ := m.configuration(); len(c.Servers) == 1 && c.Servers[0].ID == n.id && n.dir.Boot() == 1 {
 		m.work.Go(m.transport.Campaign) // there is nobody to wait for
 	}
 	n.log.Info("this node is a member", "id", n.id, "last_index", m.raft.LastIndex())

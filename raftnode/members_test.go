@@ -314,38 +314,3 @@ func TestAGroupOfOneGrowsToThree(t *testing.T) {
 		w.settled(20*time.Second, 3, 0, 0)
 	}, func(w *world) { w.also = func(c *Config) { c.Voters = 3 } })
 }
-
-// Guard 15 once more: a directory of the time when its node was alone does not know anybody who could refuse it, and would lead by itself.
-func TestADirectoryOfTheTimeAloneIsToldByTheOthers(t *testing.T) {
-	inFakeTime(t, 1, func(w *world) {
-		first := w.hosts[0]
-		first.stop()
-		dir := filepath.Join(w.root, "backup")
-		if err := copyDir(first.dir, dir); err != nil {
-			t.Fatal(err)
-		}
-		first.start()
-		w.ready()
-		for i := 2; i <= 3; i++ {
-			h := &host{w: w, name: fmt.Sprint("n", i), clock: newSkewedClock(1), dir: filepath.Join(w.root, fmt.Sprint("n", i)), also: func(c *Config) {
-				c.ClusterSize, c.Voters, c.Existing, c.Join = 3, 3, true, []string{"n1:5626"}
-			}}
-			w.hosts = append(w.hosts, h)
-			h.start()
-		}
-		w.settled(20*time.Second, 3, 0, 0)
-		first.stop()
-		first.dir, first.fatals = dir, make(chan error, 1)
-		first.also = func(c *Config) { c.ClusterSize, c.Voters, c.Join = 1, 3, nil }
-		w.ledger = newLedger(w.t) // two histories may come of it
-		n := first.start()
-		select {
-		case err := <-first.fatals:
-			if !strings.Contains(err.Error(), "move") && !strings.Contains(err.Error(), "Move") {
-				t.Errorf("it does not say what to do: %v", err)
-			}
-		case <-time.After(20 * time.Second):
-			t.Errorf("it goes on: %+v", n.Status())
-		}
-	}, func(w *world) { w.also = func(c *Config) { c.Voters = 3 } })
-}

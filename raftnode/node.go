@@ -245,6 +245,9 @@ func (n *Node) release() error {
 	n.background.Wait()
 	errs = append(errs, n.stopMember())
 	if n.port != nil {
+		if n.dir != nil {
+			n.saveBook()
+		}
 		errs = append(errs, n.port.Close())
 	}
 	if n.dir != nil {

@@ -107,6 +107,54 @@ func TestRecoveredSurvivorGoesOnAloneAndTokensRise(t *testing.T) {
 	})
 }
 
+// TestRecoveryGoesOnFromASnapshot, with a log that has lost its beginning.
+func TestRecoveryGoesOnFromASnapshot(t *testing.T) {
+	inFakeTime(t, 3, func(w *world) {
+		for i := range 90 {
+			name := fmt.Sprintf("l%d", i)
+			w.mustHold(w.leader(), lockCommand(name, name, time.Hour, 1))
+		}
+		w.sleep(3 * time.Second) // snapshots are taken
+		survivor, greatest := w.loseMajority()
+		before := survivor.state()
+		s, done := survivor.recover()
+		if s.Counts.LocksHeld != 91 || len(s.Members) != 3 || done.Token <= greatest {
+			t.Errorf("shown %+v, recovered as %+v", s, done)
+		}
+		if after := survivor.state(); after.Counts() != before.Counts() || after.Now() != before.Now() || after.LastToken() != done.Token {
+			t.Errorf("the state was %+v and is %+v", before.Counts(), after.Counts())
+		}
+		survivor.start()
+		w.eventually(5*time.Second, "a Raft leader of one", func() bool { return w.leader() == survivor })
+		if n := w.holders(survivor, "l7"); n != 1 {
+			t.Errorf("%d hold what was held", n)
+		}
+		for i := range 90 { // and on to the next snapshot, of the new history
+			name := fmt.Sprintf("m%d", i)
+			if out := w.mustHold(survivor, lockCommand(name, name, time.Hour, 1)); out.Token <= done.Token {
+				t.Fatalf("token %d after %d", out.Token, done.Token)
+			}
+		}
+		w.sleep(3 * time.Second)
+		survivor.stop()
+		survivor.start()
+		w.eventually(5*time.Second, "a Raft leader of one, again", func() bool { return w.leader() == survivor })
+		if w.holders(survivor, "l7") != 1 || w.holders(survivor, "m80") != 1 {
+			t.Error("what was held is not held after a restart")
+		}
+	}, func(w *world) { w.tune = small })
+}
+
+// holders asks a host how many hold a lock.
+func (w *world) holders(h *host, name string) int {
+	w.t.Helper()
+	a, _, err := h.up().Query(within(5*time.Second), lease.Query{Kind: lease.QueryName, Space: lease.Locks, Name: name}, Linearizable)
+	if err != nil || a.Info == nil {
+		w.t.Fatalf("look at %s: %v %v", name, a.Code, err)
+	}
+	return a.Info.HolderCount
+}
+
 // TestMemberOfTheOldGroupIsRefusedAfterARecovery by its cluster ID, with words that say why, and does not go on by itself.
 func TestMemberOfTheOldGroupIsRefusedAfterARecovery(t *testing.T) {
 	inFakeTime(t, 3, func(w *world) {

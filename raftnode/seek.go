@@ -56,15 +56,15 @@ func (n *Node) report(mine form.Status) report {
 			}
 		}
 	}
-	if id := n.knownLeader(); id != "" && !n.orphan() {
-		l := n.describe(id)
-		r.Leader = &rumour{ID: id, Name: l.Name, Address: l.Address, Term: n.term()}
+	// What this node itself has by hearsay is not passed on: a rumour must not live on it.
+	if m := n.asMember(); m != nil {
+		if _, id := m.raft.LeaderWithID(); id != "" {
+			l := n.describe(string(id))
+			r.Leader = &rumour{ID: l.ID, Name: l.Name, Address: l.Address, Term: n.term()}
+		}
 	}
 	return r
 }
-
-// orphan tells whether what this node knows of the Raft leader is not first hand: an agent must not keep a rumour alive.
-func (n *Node) orphan() bool { return n.asMember() == nil }
 
 // inquire asks one address.
 func (n *Node) inquire(ctx context.Context, addr string, mine form.Status) answered {
@@ -72,6 +72,9 @@ func (n *Node) inquire(ctx context.Context, addr string, mine form.Status) answe
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	a.hello, a.report, a.err = exchange(ctx, n.port, addr, mine)
+	if a.err != nil {
+		n.refusedForGood(a.err)
+	}
 	return a
 }
 
@@ -256,6 +259,9 @@ func (n *Node) learnUnknown(members map[string]form.Label) {
 func (s *seeker) warn(a answered) {
 	if s.foreign[a.addr] {
 		return
+	}
+	if len(s.foreign) >= maxForeign {
+		clear(s.foreign)
 	}
 	s.foreign[a.addr] = true
 	s.node.log.Warn("an address leads to another cluster: correct --join there or here, or there are two groups where one is meant",

@@ -95,6 +95,9 @@ func (n *Node) beTakenIn(g *form.Group) (taken bool, err error) {
 		case <-time.After(seekSoonest):
 		case <-timer.C:
 			n.cluster.Store(new(string))
+			n.roster.Store(nil)
+			n.rumour.Store(nil)
+			n.leaderChange.broadcast()
 			return false, nil
 		}
 	}
@@ -106,7 +109,12 @@ const takenInTimeout = 30 * time.Second
 func (n *Node) keepStanding() {
 	ticker := time.NewTicker(standingEvery)
 	defer ticker.Stop()
+	var saved time.Time
 	for {
+		if time.Since(saved) > memoryEvery {
+			saved = time.Now()
+			n.saveBook()
+		}
 		err := n.takeStanding()
 		if err != nil && n.ctx.Err() == nil {
 			n.deps.Fatal(fmt.Errorf("change this node's role: %w", err))
@@ -115,6 +123,9 @@ func (n *Node) keepStanding() {
 		case <-n.ctx.Done():
 			return
 		case why := <-n.restart:
+			if n.asMember() == nil {
+				continue // it has become an agent meanwhile
+			}
 			n.log.Error("raft is made anew on this node", "why", why)
 			if err := n.stopMember(); err == nil {
 				err = n.startMember()
@@ -128,7 +139,10 @@ func (n *Node) keepStanding() {
 	}
 }
 
-const standingEvery = time.Second
+const (
+	standingEvery = time.Second
+	memoryEvery   = 5 * time.Second // how often it is written down how far the others are (guard 15)
+)
 
 // takeStanding compares what this node is with what the Raft leader's configuration says.
 func (n *Node) takeStanding() error {

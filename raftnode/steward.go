@@ -65,7 +65,10 @@ func (s *steward) run(ctx context.Context) {
 		raiser.look(s.understood())
 		select {
 		case <-ctx.Done():
-			<-s.pilot.Stop()
+			select {
+			case <-s.pilot.Stop():
+			case <-s.reign.closed: // it may wait for a change that raft, shut down, never answers
+			}
 			return
 		case <-ticker.C:
 		}

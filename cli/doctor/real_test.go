@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sidelock/sidelock/cli/doctor"
 	"github.com/sidelock/sidelock/internal/chaos"
@@ -185,6 +186,12 @@ func TestPeerThatCannotDialBackIsFound(t *testing.T) {
 	d = consult(t, n, "--peer-advertise", others[0].Peer)
 	d.want(t, doctor.Fail, doctor.WayBack, "what "+others[1].Name+" reaches there is another node, "+others[0].Name)
 	others[0].Kill()
+	chaos.Until(t, 10*time.Second, others[1].Name+" to miss the others", func() error {
+		if r := others[1].Roles(); len(r.Ill) != 2 || r.Tolerance >= 0 {
+			return fmt.Errorf("it knows %s", r)
+		}
+		return nil
+	})
 	d = consult(t, n)
 	d.want(t, doctor.Fail, doctor.Peer, others[0].Peer, "is not reachable", "start the sidecar there")
 	d.want(t, doctor.Fail, doctor.Quorum, "nobody who answers knows of a Raft leader")

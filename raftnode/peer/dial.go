@@ -89,6 +89,11 @@ func (p *Port) greet(ctx context.Context, c net.Conn, k Kind, addr, target strin
 	if err := p.cfg.Security.Vouches(conn, a.Hello); err != nil {
 		return nil, Hello{}, &HelloError{Address: addr, Code: CodeCertificate, Message: err.Error(), Peer: a.Hello}
 	}
+	if own.ClusterID != "" && a.Hello.ClusterID == own.ClusterID {
+		if why := forgotten(own, a.Hello); why != "" {
+			return nil, Hello{}, &HelloError{Address: addr, Code: CodeRolledBack, Message: why, Peer: a.Hello}
+		}
+	}
 	if k != KindProbe {
 		if code, message := p.judgeLife(a.Hello, addr); code != "" {
 			return nil, Hello{}, &HelloError{Address: addr, Code: code, Message: message, Peer: a.Hello, Ours: true}

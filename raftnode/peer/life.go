@@ -34,12 +34,13 @@ const twinSilence = time.Second
 type lives struct {
 	mu     sync.Mutex
 	seen   map[string]Sighting
+	gone   map[string]string        // node ID: the process that was found to have gone back; it stays so, however far it comes by itself
 	conns  map[*heard]string        // connections accepted, by node ID
 	others func(nodeID string) bool // what others say; may be nil
 }
 
 func newLives(others func(string) bool) *lives {
-	return &lives{seen: map[string]Sighting{}, conns: map[*heard]string{}, others: others}
+	return &lives{seen: map[string]Sighting{}, gone: map[string]string{}, conns: map[*heard]string{}, others: others}
 }
 
 // heard is an accepted connection that knows when it was last heard of, and whose it is.
@@ -71,7 +72,8 @@ func (l *lives) judge(h Hello) (Code, string) {
 	case life.Boot < was.Boot, life.Boot == was.Boot && other:
 		return CodeSuperseded, fmt.Sprintf("node %s (%s) was started again since (that was boot %d, this is boot %d): its data directory was copied or rolled back to an earlier state, and could vote twice. Stop this one; if no other runs, move its data directory away and start again: it joins as a new member",
 			h.NodeID, h.Name, was.Boot, life.Boot)
-	case other && (life.Term < was.Term || life.LastIndex < was.Committed): // of one process a later hello may overtake
+	case other && (l.gone[h.NodeID] == life.Instance || life.Term < was.Term || life.LastIndex < was.Committed): // of one process a later hello may overtake
+		l.gone[h.NodeID] = life.Instance
 		return CodeRolledBack, fmt.Sprintf("the data directory of node %s (%s) is older than what this node has told before (term %d and index %d, then %d and %d): it was rolled back, and has forgotten votes or entries. Move it away and start again: it joins as a new member",
 			h.NodeID, h.Name, life.Term, life.LastIndex, was.Term, was.Committed)
 	}
@@ -197,4 +199,5 @@ func (p *Port) ForgetLife(nodeID string) {
 	p.lives.mu.Lock()
 	defer p.lives.mu.Unlock()
 	delete(p.lives.seen, nodeID)
+	delete(p.lives.gone, nodeID)
 }

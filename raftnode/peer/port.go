@@ -289,7 +289,11 @@ func (p *Port) receive(c net.Conn) (net.Conn, Hello, func(net.Conn, Hello)) {
 	} else if h.Kind != KindProbe || h.Target == "" && p.isItself(own, h, "") {
 		p.learn(own, h)
 	}
-	if err := writeFrame(conn, answer{OK: code == "", Code: code, Message: message, Hello: own.hello(h.Kind, h.NodeID)}); err != nil {
+	mine := own.hello(h.Kind, h.NodeID)
+	if own.ClusterID != "" && h.ClusterID == own.ClusterID {
+		mine.Seen = p.lives.sighting(h.NodeID)
+	}
+	if err := writeFrame(conn, answer{OK: code == "", Code: code, Message: message, Hello: mine}); err != nil {
 		return nil, Hello{}, nil
 	}
 	c.SetDeadline(time.Time{}) // fails if the caller has gone: the handler's read will tell
