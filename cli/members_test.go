@@ -197,6 +197,8 @@ func TestWhoeverRemovesIsAskedFirst(t *testing.T) {
 		mustContain(t, out.stdout, "n3 (n_cccc) is a voter at 10.0.0.3:5626, last heard of 4m ago.", "A spare would take its place.", "Type yes")
 	}
 	g := withGroup(t, voterOne, voterTwo, voterGone)
-	mustContain(t, invokeAtTerminal(t, "no\n", "remove", "n3", "--data-dir", g.dir).stdout, "There is no spare to take its place")
+	mustContain(t, invokeAtTerminal(t, "no\n", "remove", "n3", "--data-dir", g.dir).stdout, "There is nobody to take its place")
+	withAgent := withGroup(t, voterOne, voterTwo, voterGone, agentThere)
+	mustContain(t, invokeAtTerminal(t, "no\n", "remove", "n3", "--data-dir", withAgent.dir).stdout, "an agent would become one first")
 	mustContain(t, invokeAtTerminal(t, "no\n", "remove", "n2", "--data-dir", g.dir).stdout, "It would go on as an agent")
 }

@@ -109,10 +109,12 @@ func (c *call) askToRemove(ctx context.Context, group *client.Cluster, m client.
 	switch {
 	case m.Healthy:
 		p.line("It would go on as an agent, and may become a member again. To be rid of it, stop it and wait: it is replaced and removed without this.")
-	case m.Role == roleVoter && !anySpare(group.Members):
-		p.line("There is no spare to take its place: the group would go on with one voter less.")
-	case m.Role == roleVoter:
+	case m.Role == roleVoter && anyWell(group.Members, roleSpare):
 		p.line("A spare would take its place.")
+	case m.Role == roleVoter && anyWell(group.Members, roleAgent):
+		p.line("There is no spare: an agent would become one first, and then take its place, unless it is never to be a member.")
+	case m.Role == roleVoter:
+		p.line("There is nobody to take its place: the group would go on with one voter less.")
 	}
 	p.write("Type yes to take it out of the group; anything else stops: ")
 	if p.err != nil {
@@ -129,13 +131,8 @@ func (c *call) askToRemove(ctx context.Context, group *client.Cluster, m client.
 	return nil
 }
 
-func anySpare(members []client.Member) bool {
-	for _, m := range members {
-		if m.Role == roleSpare && m.Healthy {
-			return true
-		}
-	}
-	return false
+func anyWell(members []client.Member, role string) bool {
+	return slices.ContainsFunc(members, func(m client.Member) bool { return m.Role == role && m.Healthy })
 }
 
 // notRemoved says what is in the way.

@@ -79,6 +79,10 @@ func TestListsShowOnlyWhatTheKeyMayRead(t *testing.T) {
 			}
 		}
 	}
+	unused := httpapi.New(httpapi.Config{Node: stateNode(named("team-a-x", "team-a.1", "team-a.2"), new(int)), Keys: ringOf(t, apitest.KeysFile)}).Handler()
+	if got, want := listAll(t, unused, "locks", apitest.ReadKey, "", 1), []string{"team-a.1", "team-a.2"}; !slices.Equal(got, want) {
+		t.Errorf("where the name itself is not in use:\n got %v\nwant %v", got, want)
+	}
 	asked = 0
 	resp := ask(t, h, withKey(formRequest("GET", "/v1/locks?consistency=local", ""), apitest.ReadKey))
 	if asked != 3 || resp.Header.Get("Sidelock-Index") != "901" || resp.Header.Get("Sidelock-Staleness-Ms") != "3" {

@@ -103,6 +103,10 @@ func (c *caller) command(call uint64, payload []byte) {
 		c.out.send(call, frameNotLeader, nil)
 		return
 	}
+	if err := c.refuse(cmd.Op); err != nil {
+		c.out.send(call, frameNothing, []byte(err.Error()))
+		return
+	}
 	c.calls.Add(1)
 	p := &proposal{command: payload, done: func(res lease.Result, err error) {
 		c.calls.Add(-1)
@@ -111,6 +115,14 @@ func (c *caller) command(call uint64, payload []byte) {
 	if err := r.queue.push(p, vital(cmd.Op)); err != nil {
 		p.done(lease.Result{}, err)
 	}
+}
+
+// refuse keeps out of the log what no sidecar may send: what an older replica would not understand, and what a Raft leader alone proposes.
+func (c *caller) refuse(op lease.Op) error {
+	if op == lease.OpBootstrap || op == lease.OpRaiseLevel {
+		return errors.New("only the Raft leader proposes this")
+	}
+	return c.node.offLevel(op)
 }
 
 func (c *caller) result(call uint64, res lease.Result, err error) {
@@ -200,6 +212,10 @@ func (c *caller) pong(call uint64, payload []byte) {
 	p, ok := decodePing(payload)
 	if !ok {
 		c.out.send(call, frameNothing, []byte("a ping that is not understood"))
+		return
+	}
+	if _, why := refuseLevel(c.node.FeatureLevel(), c.hello); why != "" {
+		c.out.fail(errors.New(why)) // the level has risen since it came
 		return
 	}
 	answer, ok := c.node.pinged(c.hello, p)

@@ -292,10 +292,11 @@ func (s *steward) understood() uint32 {
 		if one.ID == s.node.id {
 			continue
 		}
-		h, ok := s.node.roll.hello(string(one.ID))
-		if !ok {
-			return 0
+		e, ok := s.node.roll.look(string(one.ID))
+		if !ok || e.links == 0 {
+			return 0 // it may come back with another release
 		}
+		h := e.hello
 		least = min(least, understands(h.About))
 	}
 	for _, h := range s.node.roll.present() {

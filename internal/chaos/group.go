@@ -36,24 +36,24 @@ func (g *Group) start() {
 // Plan is Start without any process.
 func Plan(t testing.TB, size int, extra ...string) *Group {
 	t.Helper()
-	return plan(t, size, func(*Node) {}, extra)
+	g := Empty(t)
+	g.plan(size, extra)
+	return g
 }
 
-// plan makes the nodes of a group; peer may put something before a node's peer port.
-func plan(t testing.TB, size int, peer func(*Node), extra []string) *Group {
-	t.Helper()
-	g := Empty(t)
+// plan makes the nodes of a group.
+func (g *Group) plan(size int, extra []string) {
+	g.t.Helper()
 	for i := range size {
-		peer(g.Add("n" + strconv.Itoa(i+1)))
+		g.Add("n" + strconv.Itoa(i+1))
 	}
-	args := append(append([]string{"--cluster-size", strconv.Itoa(size)}, drainsFor...), extra...)
+	args := append([]string{"--cluster-size", strconv.Itoa(size)}, extra...)
 	if size > 1 {
 		args = append(args, Join(g.Nodes...)...)
 	}
 	for _, n := range g.Nodes {
-		n.args = args
+		n.Tell(args...)
 	}
-	return g
 }
 
 // shortDir is a directory of the test whose name, unlike that of t.TempDir, leaves room for a socket in it: the path of one may have about

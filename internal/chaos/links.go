@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -16,9 +17,8 @@ import (
 // that is done here takes effect at once, on connections that are open and on new ones, and lasts until it is undone.
 // Nodes are meant by name. Links are safe for concurrent use.
 type Links struct {
-	names []string
-
 	mu    sync.Mutex
+	names []string
 	gates map[link]*gate
 }
 
@@ -47,7 +47,7 @@ func (l *Links) Isolate(node string) { l.around(node, l.Cut) }
 func (l *Links) Rejoin(node string) { l.around(node, l.Heal) }
 
 func (l *Links) around(node string, do func(from, to string)) {
-	for _, other := range l.names {
+	for _, other := range l.all() {
 		if other != node {
 			do(node, other)
 			do(other, node)
@@ -57,9 +57,30 @@ func (l *Links) around(node string, do func(from, to string)) {
 
 // HealAll heals every link.
 func (l *Links) HealAll() {
-	for _, from := range l.names {
+	for _, from := range l.all() {
 		l.around(from, l.Heal)
 	}
+}
+
+func (l *Links) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.names)
+}
+
+// cover puts a proxy before a node's peer port: its Peer, which it advertises and the others join, is an address of the test's own from now on.
+func (l *Links) cover(n *Node) {
+	n.t.Helper()
+	n.behind = n.Peer
+	p := startProxy(n.t, n.behind, func(c net.Conn) (*gate, []byte, error) { return l.whoDials(c, n.Name) })
+	n.Peer = p.addr()
+	l.mu.Lock() // the proxies look already
+	defer l.mu.Unlock()
+	for _, other := range l.names {
+		l.gates[link{n.Name, other}], l.gates[link{other, n.Name}] = newGate(), newGate()
+	}
+	l.gates[link{n.Name, n.Name}] = newGate()
+	l.names = append(l.names, n.Name)
 }
 
 func (l *Links) gate(from, to string) *gate {
@@ -80,25 +101,12 @@ func StartLinked(t testing.TB, size int, extra ...string) *Group {
 	return g
 }
 
-// PlanLinked is StartLinked without any process. Each node's Peer, which it advertises and the others join, is then an address of the
-// test's own.
+// PlanLinked is StartLinked without any process.
 func PlanLinked(t testing.TB, size int, extra ...string) *Group {
 	t.Helper()
-	l := &Links{gates: map[link]*gate{}}
-	g := plan(t, size, func(n *Node) {
-		l.names = append(l.names, n.Name)
-		n.behind = n.Peer
-		p := startProxy(t, n.behind, func(c net.Conn) (*gate, []byte, error) { return l.whoDials(c, n.Name) })
-		n.Peer = p.addr()
-	}, extra)
-	l.mu.Lock() // the proxies look already
-	defer l.mu.Unlock()
-	for _, to := range l.names {
-		for _, from := range l.names {
-			l.gates[link{from, to}] = newGate()
-		}
-	}
-	g.Links = l
+	g := Empty(t)
+	g.Links = &Links{gates: map[link]*gate{}}
+	g.plan(size, extra)
 	return g
 }
 

@@ -37,6 +37,9 @@ func (g *Group) Add(name string, args ...string) *Node {
 	n := &Node{Name: name, t: g.t, args: slices.Concat(drainsFor, args),
 		Dir: filepath.Join(g.root, own), log: filepath.Join(g.root, own+".log")}
 	n.settle()
+	if g.Links != nil {
+		g.Links.cover(n)
+	}
 	g.Nodes = append(g.Nodes, n)
 	return n
 }
@@ -115,7 +118,7 @@ func copyFiles(from, to string) error {
 	})
 }
 
-// Moved is a node that does not run at other addresses: its name, its data and its arguments are the same. It takes the old one's place
+// Moved is a node that does not run, at other addresses and, in a group with links, without them: its name, its data and its arguments are the same. It takes the old one's place
 // in the group; the old one is not to be started again.
 func (g *Group) Moved(n *Node) *Node {
 	g.t.Helper()

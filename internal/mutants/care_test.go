@@ -12,7 +12,7 @@ var careBugs = []mutant{
 		"./internal/chaos", "KilledAnywhere"},
 	{"compaction removes the old file first", "raftnode/store/compact.go", "		err = os.Rename(tmp, path)\n", "		err = errors.Join(os.Remove(path), os.Rename(tmp, path))\n", "./internal/chaos", "KilledAnywhere"},
 	{"compaction of a file in use", "raftnode/store/compact.go", "	d, err := OpenOffline(dir, Options{Fatal: func(err error) { failed = err }, Release: release})\n	if err != nil {",
-		"	d, err := OpenOffline(dir, Options{Fatal: func(err error) { failed = err }, Release: release})\n	if errors.Is(err, ErrInUse) {\n		return compactFile(filepath.Join(dir, raftFile))\n	}\n	if err != nil {", "./raftnode/store", "Compact"},
+		"	d, err := OpenOffline(dir, Options{Fatal: func(err error) { failed = err }, Release: release})\n	if errors.Is(err, ErrInUse) {\n		return compactFile(filepath.Join(dir, raftFile), freeAt)\n	}\n	if err != nil {", "./raftnode/store", "Compact"},
 	{"sound file of another node is taken", "raftnode/store/record.go", "	if o.node != \"\" && rec.Node != o.node {", "	if o.node != \"\" && rec.Node == \"\" {", "./raftnode/store", "EveryDamage"},
 	{"older raft.db is taken", "raftnode/store/own.go", "	case d.own.Boot < d.boot:", "	case d.own.Boot < 0*d.boot:", "./raftnode/store", "EveryDamage"},
 	{"checksum of small files skipped", "raftnode/store/record.go", "sum != rec.Checksum {", "sum == \"\" {", "./raftnode/store", "EveryDamage"},

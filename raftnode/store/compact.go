@@ -37,17 +37,18 @@ func Compact(dir, release string) (Compacted, error) {
 		return Compacted{}, errors.Join(fmt.Errorf("close %s: %w", path, err), d.Close())
 	}
 	d.bolt = nil
-	done, err := compactFile(path)
+	done, err := compactFile(path, freeAt)
 	return done, errors.Join(err, failed, d.Close())
 }
 
-func compactFile(path string) (done Compacted, err error) {
+// compactFile compacts a file that nobody has open. free tells how many bytes of a directory's disk are free.
+func compactFile(path string, free func(dir string) (int64, error)) (done Compacted, err error) {
 	before, err := os.Stat(path)
 	if err != nil {
 		return done, &DiskError{File: path, Read: true, Err: err}
 	}
 	done = Compacted{before.Size(), before.Size()}
-	if err := roomFor(path); err != nil {
+	if err := roomFor(path, free); err != nil {
 		return done, err
 	}
 	tmp := path + compactSuffix
@@ -75,20 +76,28 @@ func compactFile(path string) (done Compacted, err error) {
 }
 
 // roomFor refuses where the copy would fill the disk. It takes no more than the pages in use.
-func roomFor(path string) error {
+func roomFor(path string, free func(string) (int64, error)) error {
 	content, err := checkBoltFile(path)
 	if err != nil {
 		return err
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(filepath.Dir(path), &st); err != nil {
-		return fmt.Errorf("look how much of the disk is free: %w", err)
+	have, err := free(filepath.Dir(path))
+	if err != nil {
+		return err
 	}
-	need := content.used + compactSpare
-	if free := int64(st.Bavail) * int64(st.Bsize); free < need {
-		return fmt.Errorf("the copy of %s may take %d MiB, and %d MiB of the disk are free: make room; nothing was changed", path, need>>20, free>>20)
+	if need := content.used + compactSpare; have < need {
+		return fmt.Errorf("the copy of %s may take %d MiB, and %d MiB of the disk are free: make room; nothing was changed", path, need>>20, have>>20)
 	}
 	return nil
+}
+
+// freeAt asks the file system.
+func freeAt(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("look how much of the disk is free: %w", err)
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
 // copyBolt makes the copy, complete, equal and synced.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -104,6 +105,21 @@ func TestCompactionIsRefusedWhereItMayDoHarm(t *testing.T) {
 	}
 	if got := read(t, file); len(got) != usedBytes(t, file)-4096 {
 		t.Error("the damaged file was touched")
+	}
+}
+
+// TestCompactionIsRefusedWhereTheDiskIsNearlyFull: it would be full for the others that use it.
+func TestCompactionIsRefusedWhereTheDiskIsNearlyFull(t *testing.T) {
+	path := t.TempDir()
+	grown(t, path)
+	file := filepath.Join(path, raftFile)
+	before := read(t, file)
+	_, err := compactFile(file, func(string) (int64, error) { return compactSpare, nil })
+	if err == nil || !strings.Contains(err.Error(), "make room; nothing was changed") || !bytes.Equal(read(t, file), before) {
+		t.Error(err)
+	}
+	if free, err := freeAt(path); err != nil || free <= 0 {
+		t.Errorf("%d bytes are free: %v", free, err)
 	}
 }
 

@@ -168,7 +168,7 @@ func damages(good, other, older []byte, name string) map[string][]byte {
 		bad["newer format"] = bytes.Replace(good, []byte(`"format": 1`), []byte(`"format": 2`), 1)
 		bad["other kind"] = bytes.Replace(good, []byte(`"kind": "`), []byte(`"kind": "x`), 1)
 	}
-	step := max(len(good)/60, 1)
+	step := max(len(good)/40, 1)
 	for i := 0; i < len(good); i += step {
 		b := bytes.Clone(good)
 		b[i] ^= 1 << (i % 8)

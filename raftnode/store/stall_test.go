@@ -91,7 +91,7 @@ func TestPausedProcessTakesNoDiskForHung(t *testing.T) {
 	rec := &recorder{}
 	f := newFailure(rec.fatal)
 	u := f.begin("raft.db", writeLog)
-	for range stallLooks - 1 {
+	for range 3 { // pauses
 		u.look()
 	}
 	if len(rec.errs) != 0 {
