@@ -152,7 +152,6 @@ func TestASubscriptionBeginsAnewInAnotherGroup(t *testing.T) {
 			t.Fatalf("what happened since index 2 is remembered: %+v", d)
 		}
 		sub.cluster = "another, until a moment ago"
-		sub.leave()
 		if d := w.next(sub, 5*time.Second); d.State == nil || sub.Position() != d.ID {
 			t.Errorf("%+v", d)
 		}

@@ -93,6 +93,9 @@ func (s *Subscription) unsettled(err error) error {
 // Next returns the next delivery, and waits for one. It returns ErrTooSlow, ctx's error, or another that ends the subscription.
 func (s *Subscription) Next(ctx context.Context) (Delivery, error) {
 	for {
+		if s.from != nil && s.cluster != s.node.clusterID() {
+			s.leave()
+		}
 		if s.from == nil {
 			if err := s.settle(ctx, true); err != nil {
 				return Delivery{}, err

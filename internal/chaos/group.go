@@ -14,6 +14,7 @@ type Group struct {
 	Links *Links // nil unless the group was made to have some: StartLinked
 	t     testing.TB
 	root  string // directory of the nodes' directories
+	ended bool
 }
 
 // Start starts size sidecars, n1, n2 and so on, that form a group, and returns when each is ready and one leads. The

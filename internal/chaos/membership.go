@@ -20,13 +20,21 @@ func Empty(t testing.TB) *Group {
 	if binary == "" {
 		t.Fatal("the package needs a TestMain that calls chaos.Main")
 	}
-	g := &Group{t: t, root: shortDir(t)}
-	t.Cleanup(func() {
+	return &Group{t: t, root: shortDir(t)}
+}
+
+// end kills what is left of the group, and prints the logs if the test has failed. It is registered with each node, after the proxy before it, so
+// that it comes first of all: the end of a proxy is nothing that a log should tell of.
+func (g *Group) end() {
+	for _, n := range g.Nodes {
+		n.end()
+	}
+	if g.t.Failed() && !g.ended {
 		for _, n := range g.Nodes {
-			n.end()
+			n.showLog()
 		}
-	})
-	return g
+	}
+	g.ended = true
 }
 
 // Add makes a further sidecar, with a directory and addresses of its own, without any process. What it is told of the group is in
@@ -41,6 +49,7 @@ func (g *Group) Add(name string, args ...string) *Node {
 		g.Links.cover(n)
 	}
 	g.Nodes = append(g.Nodes, n)
+	g.t.Cleanup(g.end)
 	return n
 }
 

@@ -191,7 +191,7 @@ func (n *Node) Log() string {
 	return string(b)
 }
 
-// end kills what is left of the node at the end of a test, and prints its log if the test has failed.
+// end kills what is left of the node at the end of a test.
 func (n *Node) end() {
 	p := n.current()
 	if p == nil {
@@ -200,7 +200,10 @@ func (n *Node) end() {
 	// That it has ended already is no error here.
 	_ = p.cmd.Process.Kill()
 	<-p.done
-	if n.t.Failed() {
+}
+
+func (n *Node) showLog() {
+	if n.current() != nil {
 		n.t.Logf("log of %s (%s), its end:\n%s", n.Name, n.API, tail(n.Log(), shownLogLines))
 	}
 }

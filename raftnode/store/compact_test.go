@@ -38,7 +38,7 @@ func TestCompactionShrinksTheFileAndNothingElse(t *testing.T) {
 	path := t.TempDir()
 	grown(t, path)
 	file := filepath.Join(path, raftFile)
-	if err := os.Chmod(file, 0o640); err != nil {
+	if err := os.Chmod(file, 0o660); err != nil {
 		t.Fatal(err)
 	}
 	before := size(t, file)
@@ -54,7 +54,7 @@ func TestCompactionShrinksTheFileAndNothingElse(t *testing.T) {
 	if done.Before < before || done.After != after || after > before/4 {
 		t.Errorf("%+v; the file had %d bytes and has %d", done, before, after)
 	}
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o640 {
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o660 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
 	if got, err := content(path); err != nil || got != want {

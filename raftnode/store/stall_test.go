@@ -98,7 +98,9 @@ func TestPausedProcessTakesNoDiskForHung(t *testing.T) {
 		t.Fatalf("given up in a hurry: %v", rec.errs)
 	}
 	u.end()
-	u.look() // was on its way
+	for range 2 * stallLooks { // the first was on its way
+		u.look()
+	}
 	if len(rec.errs) != 0 {
 		t.Fatalf("given up after it had come back: %v", rec.errs)
 	}
