@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -198,31 +199,33 @@ func TestEventsTellOnlyOfWhatTheKeyMayRead(t *testing.T) {
 	}
 }
 
+// busySub delivers something every second, whatever its caller's deadline.
+type busySub struct{ fakeSub }
+
+func (busySub) Next(ctx context.Context) (raftnode.Delivery, error) {
+	time.Sleep(time.Second)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return raftnode.Delivery{}, ctx.Err()
+	}
+	return raftnode.Delivery{Events: []raftnode.Happened{{Event: lease.Event{Kind: lease.EventGranted, Space: lease.Locks, Name: "team-b", Owner: "o", Token: 5}}}}, nil
+}
+
 // TestEventStreamLivesThroughWhatItsKeyMayNotSee: what happens to others must not keep its client from hearing that it lives.
 func TestEventStreamLivesThroughWhatItsKeyMayNotSee(t *testing.T) {
 	check(t)
 	ring := ringOf(t, apitest.KeysFile)
 	synctest.Test(t, func(t *testing.T) {
 		node := newFakeNode()
-		deliveries := make(chan raftnode.Delivery)
 		node.subscribe = func(context.Context, *raftnode.EventID, raftnode.Filter) (httpapi.Subscription, error) {
-			return fakeSub{deliveries}, nil
+			return busySub{}, nil
 		}
-		ctx, stop := context.WithCancel(t.Context())
+		ctx, stop := context.WithTimeout(t.Context(), 90*time.Second+time.Millisecond)
+		defer stop()
+		ended, end := context.WithCancel(context.Background())
+		defer context.AfterFunc(ctx, end)()
 		w := httptest.NewRecorder()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			httpapi.New(httpapi.Config{Node: node, Keys: ring}).Handler().ServeHTTP(w, withKey(formRequest("GET", "/v1/events", ""), apitest.ReadKey).WithContext(ctx))
-		}()
-		for range 90 {
-			time.Sleep(time.Second)
-			deliveries <- raftnode.Delivery{Events: []raftnode.Happened{{Event: lease.Event{Kind: lease.EventGranted, Space: lease.Locks, Name: "team-b", Owner: "o", Token: 5}}}}
-		}
-		synctest.Wait()
-		stop()
-		<-done
-		if n := strings.Count(w.Body.String(), `"alive"`); n < 5 || n > 7 || strings.Contains(w.Body.String(), "team-b") {
+		httpapi.New(httpapi.Config{Node: node, Keys: ring}).Handler().ServeHTTP(w, withKey(formRequest("GET", "/v1/events", ""), apitest.ReadKey).WithContext(ended))
+		if n := strings.Count(w.Body.String(), `"alive"`); n != 6 || strings.Contains(w.Body.String(), "team-b") {
 			t.Errorf("%d signs of life in 90 s: %s", n, w.Body.String())
 		}
 	})

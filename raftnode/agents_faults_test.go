@@ -56,7 +56,9 @@ func TestSearchForALeaderIsNotHeldUp(t *testing.T) {
 			w.isolate(silent)
 			w.newLeader(nil)
 		}
-	}, func(w *world) { w.also = func(c *Config) { c.ClusterSize, c.Voters = 5, 5 } })
+	}, func(w *world) {
+		w.also = func(c *Config) { c.ClusterSize, c.Voters, c.Agent = 5, 5, c.Name == "n6" }
+	})
 }
 
 // TestWhatIsHeldThroughAgentsOutlivesTheirMembers: one member after the other goes, in each way, and no hold of an agent is lost or doubted

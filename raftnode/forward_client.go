@@ -44,14 +44,8 @@ func (n *Node) dialLink(ctx context.Context, leader string) (*link, error) {
 	l.wg.Go(l.out.run)
 	l.wg.Go(l.ping)
 	l.wg.Go(func() {
-		in := bufio.NewReaderSize(conn, 64<<10)
+		in := bufio.NewReaderSize(patient{conn}, 64<<10)
 		for {
-			if in.Buffered() == 0 {
-				if err := conn.SetReadDeadline(time.Now().Add(forwardIdleTimeout)); err != nil {
-					l.close(err)
-					return
-				}
-			}
 			call, kind, payload, err := readFrame(in)
 			if err != nil {
 				l.close(err)

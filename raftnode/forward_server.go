@@ -7,7 +7,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sidelock/sidelock/lease"
 	"github.com/sidelock/sidelock/raftnode/peer"
@@ -33,19 +32,14 @@ func (n *Node) serveForward(conn net.Conn, h peer.Hello) {
 	defer n.roll.leave(h)
 	c := &caller{node: n, hello: h, out: newFrameWriter(conn), ctx: ctx, watches: map[uint64]*watcher{}}
 	c.wg.Go(c.out.run)
-	c.out.fail(c.read(bufio.NewReaderSize(conn, 64<<10), conn))
+	c.out.fail(c.read(bufio.NewReaderSize(patient{conn}, 64<<10)))
 	cancel()
 	c.unwatchAll()
 	c.wg.Wait()
 }
 
-func (c *caller) read(in *bufio.Reader, conn net.Conn) error {
+func (c *caller) read(in *bufio.Reader) error {
 	for {
-		if in.Buffered() == 0 {
-			if err := conn.SetReadDeadline(time.Now().Add(forwardIdleTimeout)); err != nil {
-				return err
-			}
-		}
 		call, kind, payload, err := readFrame(in)
 		if err != nil {
 			return err

@@ -51,10 +51,10 @@ func (n *Node) mayGo() bool {
 	return !contains(c, n.id) || voters(c) == 1 && m.leads() && !n.successors(c)
 }
 
-// successors tells whether anybody could vote in this node's place.
+// successors tells whether anybody could vote in this node's place, or is yet to be let go by it.
 func (n *Node) successors(c raft.Configuration) bool {
-	return len(c.Servers) > 1 || slices.ContainsFunc(n.roll.entries(), func(e entry) bool {
-		return e.links > 0 && !e.leaving && !e.hello.About.Agent
+	return slices.ContainsFunc(n.roll.entries(), func(e entry) bool {
+		return e.links > 0 && (contains(c, raft.ServerID(e.hello.NodeID)) || !e.leaving && !e.hello.About.Agent)
 	})
 }
 

@@ -113,7 +113,7 @@ func TestAnAgentIsToldThatItIsTooSlow(t *testing.T) {
 		far.Write(appendFrame(nil, 0, frameHappened, func(b []byte) []byte { return encodeHappened(b, &Delivery{ID: EventID{9, 0}}) }))
 		far.Write(appendFrame(nil, 0, frameTooSlow, nil))
 	}()
-	s := &Subscription{from: r}
+	s := &Subscription{node: &Node{}, from: r}
 	if d, err := s.Next(context.Background()); !errors.Is(err, ErrTooSlow) || s.Position() != (EventID{9, 0}) {
 		t.Errorf("%+v %v, at %v", d, err, s.Position())
 	}

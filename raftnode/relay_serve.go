@@ -132,14 +132,3 @@ func (s *speaker) say(call uint64, kind byte, encode func([]byte) []byte) error 
 	_, err := s.conn.Write(s.buf)
 	return err
 }
-
-// patient waits for bytes for a while, and then takes the other side for dead.
-type patient struct{ net.Conn }
-
-// Read implements net.Conn.
-func (p patient) Read(b []byte) (int, error) {
-	if err := p.SetReadDeadline(time.Now().Add(forwardIdleTimeout)); err != nil {
-		return 0, err
-	}
-	return p.Conn.Read(b)
-}

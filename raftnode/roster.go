@@ -40,15 +40,6 @@ func (r *roster) lists(id string) bool {
 	return slices.ContainsFunc(r.Nodes, func(l listed) bool { return l.ID == id && l.Role != Agent })
 }
 
-func (r *roster) voters() (n int) {
-	for _, l := range r.Nodes {
-		if l.Role == Voter {
-			n++
-		}
-	}
-	return n
-}
-
 // seal puts the nodes in order and gives the roster the number by which others say which they have.
 func (r *roster) seal() error {
 	slices.SortFunc(r.Nodes, func(a, b listed) int { return cmp.Compare(a.ID, b.ID) })

@@ -127,7 +127,8 @@ func (n *Node) keepStanding() {
 				continue // it has become an agent meanwhile
 			}
 			n.log.Error("raft is made anew on this node", "why", why)
-			if err := n.stopMember(); err == nil {
+			err := n.stopMember()
+			if err == nil {
 				err = n.startMember()
 			}
 			if err != nil && n.ctx.Err() == nil {

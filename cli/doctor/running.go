@@ -38,8 +38,9 @@ func (d *examination) sidecar(ctx context.Context) {
 	}
 	if _, err := admin.Get(ctx, "/readyz", nil); err != nil {
 		var refused *client.Error
-		if why := err.Error(); errors.As(err, &refused) {
-			if why = refused.Detail; refused.Code == "draining" {
+		if errors.As(err, &refused) {
+			why := refused.Detail
+			if refused.Code == "draining" {
 				d.warn(Sidecar, "", "", "%s runs (%s), and is stopping: %s", node.Name, role, why)
 				return
 			}

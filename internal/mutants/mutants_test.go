@@ -77,8 +77,9 @@ func (m *mutant) mustBeCaught(t *testing.T) {
 		t.Fatal(err)
 	}
 	test := func(args ...string) (string, error) {
-		cmd := exec.Command("go", append([]string{"test", "-count=1", "-timeout=2m", "-overlay", list}, args...)...)
+		cmd := exec.Command("go", append([]string{"test", "-count=1", "-timeout=2m"}, args...)...)
 		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+list) // for programs that the tests build too
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}

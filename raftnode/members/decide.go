@@ -159,11 +159,14 @@ func (g group) demotion(promoted string, agents []Agent) (id string, transfer bo
 		case !m.Voter, !g.mayGo(m):
 		case m.Leaving && m.Healthy && (promoted != "" || g.successorComes(agents)): // first its place is taken
 		case m.Leaving, !able(m) && g.replaceable(m) && (replaced || g.better(m)):
-			if m.Leader {
-				return "", true
+			if !m.Leader {
+				return m.ID, false
 			}
-			return m.ID, false
+			transfer = g.count(good) > 0 // else there is nobody to lead instead
 		}
+	}
+	if transfer {
+		return "", true
 	}
 	if g.count(good) > g.want.Voters && promoted == "" {
 		return g.surplus(), false
@@ -171,12 +174,11 @@ func (g group) demotion(promoted string, agents []Agent) (id string, transfer bo
 	return "", false
 }
 
-// mayGo tells whether the others can go on without a voter. The last one never goes.
+// mayGo tells whether the others can go on without a voter. The last one never goes; of those who all leave at once, each may go but the last.
 func (g group) mayGo(m Member) bool {
-	rest := g.count(good)
-	if good(m) {
-		rest--
-	}
+	rest := g.count(func(o Member) bool {
+		return o.ID != m.ID && (good(o) || m.Leaving && o.Voter && o.Healthy)
+	})
 	return rest > 0 && g.survives(g.lost(m))
 }
 

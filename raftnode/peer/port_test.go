@@ -135,7 +135,7 @@ func TestReusedAddressIsNotTakenForTheOldNode(t *testing.T) {
 		b := openPort(t, n, "b", func(_ *Config, id *Identity) { id.NodeID = "another" })
 		defer a.Close()
 		defer b.Close()
-		for _, k := range []Kind{KindRaft, KindForward} {
+		for _, k := range []Kind{KindRaft, KindForward, KindEvents} {
 			b.Handle(k, func(net.Conn, Hello) { t.Error("taken for the old node") })
 			a.Book().Learn("id-b", Entry{Address: "b:5626"})
 			_, _, err := a.Dial(within(t, time.Second), k, "id-b")
@@ -203,7 +203,7 @@ func TestGarbageInPlaceOfHelloIsAnsweredAndClosed(t *testing.T) {
 			bubble(t, func(t *testing.T, n *sim.Net) {
 				b := openPort(t, n, "b", nil)
 				defer b.Close()
-				for _, k := range []Kind{KindRaft, KindForward, KindProbe} {
+				for _, k := range []Kind{KindRaft, KindForward, KindEvents, KindProbe} {
 					b.Handle(k, func(net.Conn, Hello) { t.Error("got in") })
 				}
 				c, err := n.Host("a").Dial(t.Context(), "b:5626")

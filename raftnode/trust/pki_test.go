@@ -11,9 +11,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net/url"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -146,12 +144,4 @@ func careless(t *testing.T, node issued, cluster string, cas ...*authority) *Tru
 	tr := &Trust{log: slog.New(slog.DiscardHandler), now: time.Now}
 	tr.inForce.Store(n)
 	return tr
-}
-
-// replaceIn changes a file by replacing one piece of it.
-func replaceIn(t *testing.T, file, old, with string) {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	must(t, err)
-	write(t, file, strings.Replace(string(b), old, with, 1))
 }
