@@ -91,7 +91,7 @@ func TestAnAgentStaysWithItsGroupWhileAnyOfItAnswers(t *testing.T) {
 		w.settled(20*time.Second, 3, 0, 1)
 		agent := w.with(Agent)
 		old := agent.up().clusterID()
-		stranger := &host{w: w, name: "n9", clock: newSkewedClock(1), dir: w.root + "/n9", also: func(c *Config) { c.ClusterSize, c.Voters, c.Join = 1, 1, nil }}
+		stranger := &host{w: &world{t: w.t, net: w.net, root: w.root, timing: w.timing, ledger: newLedger(w.t)}, name: "n9", clock: newSkewedClock(1), dir: w.root + "/n9", also: func(c *Config) { c.ClusterSize, c.Voters, c.Join = 1, 1, nil }}
 		stranger.start()
 		defer stranger.stop()
 		w.eventually(5*time.Second, "a group of its own", func() bool { return stranger.up().Status().Ready })

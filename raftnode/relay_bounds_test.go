@@ -197,7 +197,14 @@ func TestAnAgentSaysWhenThereIsNoRoomOrNobody(t *testing.T) {
 		}
 		sub.Close()
 		w.eventually(time.Second, "its place is free again", func() bool {
-			return w.hosts[0].up().machine.feed.readers.total+w.hosts[1].up().machine.feed.readers.total+w.hosts[2].up().machine.feed.readers.total == 0
+			places := 0
+			for _, h := range w.hosts[:3] {
+				r := &h.up().machine.feed.readers
+				r.mu.Lock()
+				places += r.total
+				r.mu.Unlock()
+			}
+			return places == 0
 		})
 	}, crew(0))
 }

@@ -245,7 +245,7 @@ func (tr *traffic) compare(r *replay) {
 	for _, s := range tr.steady {
 		tr.inLog(r, s.path[len("/v1/"):], s.lease, s.token)
 		if end, over := r.ended[lease.Token(s.token)]; over {
-			tr.h.violate("%s was held to the end, and in the log token %d ended: %v", s.path, s.token, end.Kind)
+			tr.violate("%s was held to the end, and in the log token %d ended: %v", s.path, s.token, end.Kind)
 		}
 	}
 	for _, k := range tr.keepers {
@@ -253,7 +253,7 @@ func (tr *traffic) compare(r *replay) {
 			tr.inLog(r, "locks/"+one.name, one.lease, one.token)
 			end, over := r.ended[lease.Token(one.token)]
 			if lease.Token(one.token) > r.before && (over != one.released || over && end.Kind != lease.EventReleased) {
-				tr.h.violate("%s: token %d was released: %v; in the log it ended: %v %v", one.name, one.token, one.released, over, end.Kind)
+				tr.violate("%s: token %d was released: %v; in the log it ended: %v %v", one.name, one.token, one.released, over, end.Kind)
 			}
 		}
 	}
@@ -266,6 +266,6 @@ func (tr *traffic) inLog(r *replay, name, id string, token uint64) {
 	}
 	e, ok := r.granted[lease.Token(token)]
 	if !ok || fullName(&e) != name || e.Lease != lease.ID(id) {
-		tr.h.violate("%s: token %d was acknowledged to lease %s; the log has %s, lease %s", name, token, id, fullName(&e), e.Lease)
+		tr.violate("%s: token %d was acknowledged to lease %s; the log has %s, lease %s", name, token, id, fullName(&e), e.Lease)
 	}
 }

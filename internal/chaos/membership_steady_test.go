@@ -152,7 +152,7 @@ func (tr *traffic) checkKept(g *chaos.Group) (count int) {
 				have = append(have, h.Token)
 			}
 			if fmt.Sprint(have) != want {
-				tr.h.violate("%s: the tokens that hold it are %v, want %s: %s", one.name, have, want, a)
+				tr.violate("%s: the tokens that hold it are %v, want %s: %s", one.name, have, want, a)
 			}
 			count++
 		}
@@ -166,7 +166,7 @@ func (tr *traffic) checkSteady(g *chaos.Group, s *steady) {
 	nodes := running(g)
 	a := nodes[s.id%len(nodes)].Put(s.path, "lease", s.lease)
 	if a.Status != 200 || a.Body.Token != s.token {
-		tr.h.violate("%s was held with token %d to the end: %s", s.path, s.token, a)
+		tr.violate("%s was held with token %d to the end: %s", s.path, s.token, a)
 	}
 }
 

@@ -53,6 +53,9 @@ type traffic struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	clients sync.WaitGroup
+	holding context.Context // of those who hold all the time: they go on while the rest is checked
+	letGo   context.CancelFunc
+	holders sync.WaitGroup
 	steady  []*steady
 	keepers []*keeper
 	number  uint64 // of clients so far
@@ -66,7 +69,11 @@ func startTraffic(t *testing.T, nodes ...*chaos.Node) *traffic {
 	t.Helper()
 	tr := &traffic{t: t, h: newHistory(), begun: time.Now()}
 	tr.ctx, tr.stop = context.WithCancel(t.Context())
-	t.Cleanup(tr.end)
+	tr.holding, tr.letGo = context.WithCancel(t.Context())
+	t.Cleanup(func() {
+		tr.end()
+		tr.endSteady()
+	})
 	tr.circle.know(nodes...)
 	for range trafficWorkers {
 		w := tr.client()
@@ -89,6 +96,17 @@ func (tr *traffic) end() {
 	tr.clients.Wait()
 }
 
+func (tr *traffic) violate(format string, args ...any) {
+	tr.h.mu.Lock()
+	defer tr.h.mu.Unlock()
+	tr.h.violate(format, args...)
+}
+
+func (tr *traffic) endSteady() {
+	tr.letGo()
+	tr.holders.Wait()
+}
+
 // client is one more.
 func (tr *traffic) client() *worker {
 	tr.number++
@@ -106,7 +124,7 @@ func (tr *traffic) steadily(n *chaos.Node, run func(*steady, context.Context)) *
 	s := &steady{worker: tr.client(), at: n, held: make(chan struct{})}
 	s.path, s.lease = fmt.Sprint("/v1/locks/steady-", s.id), ownLease(s.id)
 	tr.steady = append(tr.steady, s)
-	tr.clients.Go(func() { run(s, tr.ctx) })
+	tr.holders.Go(func() { run(s, tr.holding) })
 	select {
 	case <-s.held:
 	case <-time.After(30 * time.Second):
@@ -170,16 +188,15 @@ func (tr *traffic) finish(g *chaos.Group, what string) {
 	worst, at := tr.awayFor(tr.begun)
 	took := time.Since(tr.begun)
 	tr.end()
+	kept := tr.checkKept(g)
+	tr.endSteady()
 	tr.h.check()
 	moved := 0
 	for _, s := range tr.steady {
 		moved += s.moved
 		for _, f := range s.faults {
-			tr.h.violate("%s", f)
+			tr.violate("%s", f)
 		}
-	}
-	kept := tr.checkKept(g)
-	for _, s := range tr.steady {
 		tr.checkSteady(g, s)
 	}
 	r := replayGroup(t, g)

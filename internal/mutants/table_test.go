@@ -3,7 +3,7 @@ package mutants
 import "slices"
 
 // table lists the seeded bugs, in the words of what they break.
-var table = slices.Concat(stateBugs, nodeBugs, guardBugs, holdBugs, levelBugs, wallBugs, memberBugs, careBugs)
+var table = slices.Concat(stateBugs, nodeBugs, guardBugs, holdBugs, levelBugs, wallBugs, memberBugs, careBugs, agentBugs)
 
 // In the replicated state machine.
 var stateBugs = []mutant{

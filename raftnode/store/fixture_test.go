@@ -3,6 +3,8 @@ package store
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
@@ -11,9 +13,23 @@ import (
 )
 
 // recorder is a Fatal that remembers.
-type recorder struct{ errs []error }
+type recorder struct {
+	mu   sync.Mutex
+	errs []error
+}
 
-func (r *recorder) fatal(err error) { r.errs = append(r.errs, err) }
+func (r *recorder) fatal(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.errs = append(r.errs, err)
+}
+
+// all is errs for who reads while something may still fail.
+func (r *recorder) all() []error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.errs)
+}
 
 func open(t *testing.T, path string) (*Dir, *recorder) {
 	t.Helper()

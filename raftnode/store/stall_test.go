@@ -49,14 +49,14 @@ func TestDiskThatHangsEndsTheStore(t *testing.T) {
 			}
 			time.Sleep(StallLimit - time.Second)
 			synctest.Wait()
-			if len(rec.errs) != 0 {
-				t.Fatalf("%s: too soon: %v", what, rec.errs)
+			if len(rec.all()) != 0 {
+				t.Fatalf("%s: too soon: %v", what, rec.all())
 			}
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
 			var stall *StallError
-			if len(rec.errs) != 1 || !errors.As(rec.errs[0], &stall) || !strings.HasPrefix(what, stall.What) || !strings.Contains(stall.Error(), "raft.db") {
-				t.Fatalf("%s: %v", what, rec.errs)
+			if len(rec.all()) != 1 || !errors.As(rec.all()[0], &stall) || !strings.HasPrefix(what, stall.What) || !strings.Contains(stall.Error(), "raft.db") {
+				t.Fatalf("%s: %v", what, rec.all())
 			}
 			if _, err := l.LastIndex(); !errors.As(err, &stall) {
 				t.Errorf("%s: the store went on: %v", what, err)
@@ -94,14 +94,14 @@ func TestPausedProcessTakesNoDiskForHung(t *testing.T) {
 	for range 3 { // pauses
 		u.look()
 	}
-	if len(rec.errs) != 0 {
-		t.Fatalf("given up in a hurry: %v", rec.errs)
+	if len(rec.all()) != 0 {
+		t.Fatalf("given up in a hurry: %v", rec.all())
 	}
 	u.end()
 	for range 2 * stallLooks { // the first was on its way
 		u.look()
 	}
-	if len(rec.errs) != 0 {
-		t.Fatalf("given up after it had come back: %v", rec.errs)
+	if len(rec.all()) != 0 {
+		t.Fatalf("given up after it had come back: %v", rec.all())
 	}
 }
