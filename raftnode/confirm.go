@@ -135,6 +135,8 @@ func (c *confirmer) gather(after uint64, kick, limit <-chan time.Time) bool {
 			}
 		case <-kick:
 			return true
+		case <-c.member.down: // nobody leads here any more
+			return true
 		case <-limit:
 			return false
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -258,4 +259,18 @@ func TestNonvotersNeverConfirm(t *testing.T) {
 			t.Errorf("self %s, answers %v: %v, want %v", c.self, c.acks, got, c.want)
 		}
 	}
+}
+
+// TestConfirmationEndsWithItsMember: nothing of a Raft leader outlives it.
+func TestConfirmationEndsWithItsMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &member{down: make(chan struct{})}
+		c := newConfirmer(m, "a", 7)
+		begun := time.Now()
+		time.AfterFunc(time.Millisecond, func() { close(m.down) })
+		c.gather(1, time.After(confirmKick), time.After(confirmTimeout))
+		if took := time.Since(begun); took != time.Millisecond {
+			t.Errorf("it ended after %v", took)
+		}
+	})
 }
