@@ -16,13 +16,11 @@ import (
 // meanwhile, and is to be closed then.
 func (n *Node) Leave(ctx context.Context) error {
 	n.leaving.Store(true)
-	if n.asMember() == nil {
-		return nil
-	}
+	began := time.Now()
 	ticker := time.NewTicker(leaveLookEvery)
 	defer ticker.Stop()
 	for {
-		if n.mayGo() {
+		if n.mayGo(began) {
 			return nil
 		}
 		select {
@@ -33,28 +31,42 @@ func (n *Node) Leave(ctx context.Context) error {
 	}
 }
 
-const leaveLookEvery = 20 * time.Millisecond
+const (
+	leaveLookEvery = 20 * time.Millisecond
+	letGoAnyway    = 2 * time.Second // without a Raft leader, for one that does not vote
+)
 
 // mayGo tells whether this node is out of the configuration, or is all that is left of the group's voters.
-func (n *Node) mayGo() bool {
+// An agent goes once the Raft leader knows that it leaves, so as not to be made a spare in its last moment.
+func (n *Node) mayGo(began time.Time) bool {
 	m := n.asMember()
 	if m == nil {
-		return true
+		return n.leaderless() || n.linked.heardSince(began)
 	}
 	if r := n.roster.Load(); r != nil && !r.lists(string(n.id)) {
 		return true
 	}
 	c, index := m.configuration()
+	if !votes(c, n.id) && n.leaderless() && time.Since(time.Unix(0, n.ponged.Load())) > letGoAnyway {
+		return true // who was to let this node go has gone itself; a spare is soon seen to be gone
+	}
 	if index > m.raft.CommitIndex() {
 		return false
 	}
-	return !contains(c, n.id) || voters(c) == 1 && m.leads() && !n.successors(c)
+	if !contains(c, n.id) {
+		return len(c.Servers) > 0 // a new member's log is empty at first
+	}
+	return voters(c) == 1 && m.leads() && !n.successors(c)
 }
 
-// successors tells whether anybody could vote in this node's place, or is yet to be let go by it.
+func votes(c raft.Configuration, id raft.ServerID) bool {
+	return slices.ContainsFunc(c.Servers, func(s raft.Server) bool { return s.ID == id && s.Suffrage == raft.Voter })
+}
+
+// successors tells whether anybody could vote in this node's place, or leaves too and waits to be let go, or to hear that it is.
 func (n *Node) successors(c raft.Configuration) bool {
 	return slices.ContainsFunc(n.roll.entries(), func(e entry) bool {
-		return e.links > 0 && (contains(c, raft.ServerID(e.hello.NodeID)) || !e.leaving && !e.hello.About.Agent)
+		return e.links > 0 && (e.leaving || contains(c, raft.ServerID(e.hello.NodeID)) || !e.hello.About.Agent)
 	})
 }
 

@@ -203,7 +203,7 @@ func (n *Node) heard(asked time.Time, leader string, payload []byte) {
 		}
 	}
 	n.contact.seen(leader, now)
-	n.linked.heard(leader, p.nodes)
+	n.linked.heard(asked, leader, p.nodes)
 	n.ponged.Store(now.UnixNano())
 	if len(p.roster) == 0 {
 		return
@@ -224,18 +224,19 @@ func (m *member) logEnd() logEnd {
 // linked are the nodes whose processes are alive by the Raft leader's last word: they have a connection to it. Whoever uses one of their
 // identities now is another process.
 type linked struct {
-	mu  sync.Mutex
-	at  time.Time
-	ids map[string]bool
+	mu    sync.Mutex
+	asked time.Time // when the ping was sent that was answered so
+	at    time.Time
+	ids   map[string]bool
 }
 
 // linkedFor is how long the leader's word on this holds.
 const linkedFor = 2 * pingEvery
 
-func (l *linked) heard(leader string, nodes []nodeNews) {
+func (l *linked) heard(asked time.Time, leader string, nodes []nodeNews) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.at, l.ids = time.Now(), map[string]bool{leader: true}
+	l.asked, l.at, l.ids = asked, time.Now(), map[string]bool{leader: true}
 	for _, one := range nodes {
 		if one.linked {
 			l.ids[one.id] = true
@@ -247,6 +248,13 @@ func (l *linked) has(id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ids[id] && time.Since(l.at) < linkedFor
+}
+
+// heardSince tells whether a Raft leader has answered a ping that was sent after a moment.
+func (l *linked) heardSince(t time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked.After(t)
 }
 
 // cut is told that the connection to the Raft leader is gone: it may be dead.

@@ -82,7 +82,7 @@ func (s *steward) beyondPilot(ctx context.Context) {
 	s.step.Add, s.step.Transfer = "", false
 	s.mu.Unlock()
 	_, index := s.reign.member.configuration()
-	if step.Add != "" && index != pending {
+	if step.Add != "" && index != pending && s.stays(step.Add) {
 		id := raft.ServerID(step.Add)
 		s.node.log.Info("an agent becomes a spare", "id", id, "name", s.node.nameOf(step.Add))
 		if err := wait(ctx, s.reign.raft.AddNonvoter(id, raft.ServerAddress(id), index, changeTimeout)); err != nil {
@@ -282,6 +282,12 @@ func (s *steward) agents(c raft.Configuration) (agents []members.Agent) {
 		agents = append(agents, members.Agent{ID: e.hello.NodeID, Zone: e.hello.About.Zone})
 	}
 	return agents
+}
+
+// stays tells whether a sidecar is connected, and has not said since that it leaves.
+func (s *steward) stays(id string) bool {
+	e, ok := s.node.roll.look(id)
+	return ok && e.links > 0 && !e.leaving
 }
 
 // understood is the least feature level that all sidecars understand; 0 if a member has not said yet.

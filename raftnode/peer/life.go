@@ -188,7 +188,7 @@ func forgotten(own Identity, h Hello) string {
 		return fmt.Sprintf("node %s (%s) says that this node, %s, was started again since (that was boot %d, this is boot %d): the data directory was copied or rolled back to an earlier state, and could vote twice. If no other runs, move the data directory away and start again: this node then joins as a new member",
 			h.NodeID, h.Name, own.NodeID, seen.Boot, life.Boot)
 	case seen.Term > life.Term || seen.Committed > life.LastIndex:
-		return fmt.Sprintf("node %s (%s) says that this node, %s, has been further than its disk is now (term %d and index %d, now %d and %d): the data directory was rolled back, and has forgotten votes or entries. Move it away and start again: this node then joins as a new member",
+		return fmt.Sprintf("node %s (%s) says that this node, %s, has been further than its disk is now (term %d and index %d, now %d and %d): the data directory was copied or rolled back to an earlier state, and has forgotten votes or entries. If no other runs, move it away and start again: this node then joins as a new member",
 			h.NodeID, h.Name, own.NodeID, seen.Term, seen.Committed, life.Term, life.LastIndex)
 	}
 	return ""
