@@ -9,8 +9,9 @@
 //
 // [NextRelease] builds it once more, as a release that understands one feature level more (upgrade).
 //
-// The tests are in four parts: what one fault must not do to what clients hold and wait for (killed, paused, restart, drain, minority,
+// The tests are in parts: what one fault must not do to what clients hold and wait for (killed, paused, restart, drain, minority,
 // refused, links; with streams application, holds, cut_off, retried, slow, blackhole, forced, long_poll), what many see through
 // many faults (line: the order of those who wait; events and away: what watchers are told), the transcripts of docs/api.md
-// (docs, transcript), and a random run of everything at once (random, worker, history, with the flag -chaos for longer ones).
+// (docs, transcript), and a random run of everything at once (random, worker, history, with the flag -chaos for longer ones). Disks
+// that fail, fill up or hang are in disk, and programs that are killed at each of their writes in crash_points; both need strace.
 package chaos

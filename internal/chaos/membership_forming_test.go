@@ -29,12 +29,18 @@ func TestFreshSidecarsFormOneGroupOrNone(t *testing.T) {
 	for _, f := range formations {
 		for range seeds {
 			seed := uint64(time.Now().UnixNano())
-			t.Run(fmt.Sprintf("%d of %d", f.size, f.nodes), func(t *testing.T) { f.run(t, seed) })
+			t.Run(fmt.Sprintf("%d of %d", f.size, f.nodes), func(t *testing.T) {
+				if !*long { // ten processes each take their share of a small machine
+					t.Parallel()
+				}
+				f.run(t, seed)
+			})
 		}
 	}
 }
 
 func (f formation) run(t *testing.T, seed uint64) {
+	t.Helper()
 	rng := mathrand.New(mathrand.NewPCG(seed, 1))
 	t.Logf("seed %d", seed)
 	g := chaos.Empty(t)

@@ -1,13 +1,14 @@
 package chaos_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/sidelock/sidelock/internal/chaos"
 )
 
-// TestRemovedMemberGoesOnAsAnAgent takes voters out, a follower and the Raft leader, while they run. Each goes on as an agent, without a
+// TestRemovedMemberGoesOnAsAnAgent takes voters out, the Raft leader and, with -long, followers too, while they run. Each goes on as an agent, without a
 // restart and after one, with its disk, and is a member again when one is missing.
 func TestRemovedMemberGoesOnAsAnAgent(t *testing.T) {
 	t.Parallel()
@@ -27,7 +28,11 @@ func TestRemovedMemberGoesOnAsAnAgent(t *testing.T) {
 		tr.holdAt(n)
 	}
 	tr.renewed()
-	for _, leads := range []bool{false, true} {
+	who := []bool{true}
+	if *long {
+		who = []bool{false, true, false, true}
+	}
+	for _, leads := range who {
 		out := g.Leader()
 		if !leads {
 			out = slices.DeleteFunc(withRole(t, g, g.Leader(), "voter"), func(n *chaos.Node) bool { return n == out })[0]
@@ -49,7 +54,7 @@ func TestRemovedMemberGoesOnAsAnAgent(t *testing.T) {
 		lost.AwaitReady()
 		awaitRoles(t, full, g.Nodes...)
 	}
-	tr.finish(g, "two voters put out by an administrator")
+	tr.finish(g, fmt.Sprintf("%d times a voter put out by an administrator", len(who)))
 }
 
 func wantAgent(t *testing.T, g *chaos.Group, n *chaos.Node, id string) {
