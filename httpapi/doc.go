@@ -4,6 +4,7 @@
 //
 //	routes.go    the route table: method, path, name for metrics, parameters, handler
 //	guard.go     Host allow-list and refusal of cross-origin requests, before anything is read
+//	authorise.go whose key it is and what that may do, where there are keys (package keys); still before anything is read
 //	body.go      the body, bounded in size and time
 //	decode*.go   query string, form, JSON and header, as one list of parameters; anything doubtful is a 400
 //	params.go    what each parameter is and which values it may have
@@ -12,6 +13,9 @@
 //	answers.go   the JSON of each answer, appended by hand (encode.go), since answers are the hot path
 //	codes.go     the one table from code to status
 //	problem.go   errors as RFC 9457 problem documents
+//
+// Below that, connection.go remembers how each connection ended, for a hold ends with its client's; secured.go speaks TLS without hiding
+// that.
 //
 // What it promises to callers is openapi.yaml, which is embedded, served, and held against every answer of the tests.
 //
