@@ -49,8 +49,12 @@ func (v *doctorCommand) Run(c *call) error {
 func (cfg *ServeConfig) examined() doctor.Config {
 	// A timing that is none is a fault of the configuration already.
 	timing, _ := raftnode.TimingByName(string(cfg.RaftTiming))
+	socket, err := filepath.Abs(filepath.Join(cfg.DataDir, AdminSocket))
+	if err != nil { // the working directory is gone
+		socket = filepath.Join(cfg.DataDir, AdminSocket)
+	}
 	out := doctor.Config{
-		Node: cfg.Node, DataDir: cfg.DataDir, AdminSocket: filepath.Join(cfg.DataDir, AdminSocket),
+		Node: cfg.Node, DataDir: cfg.DataDir, AdminSocket: socket,
 		APISocket: cfg.APISocket, APITLSCert: cfg.APITLSCert, APITLSKey: cfg.APITLSKey, APIKeysFile: cfg.APIKeysFile, AllowHosts: cfg.AllowHosts,
 		OpsAddr: cfg.OpsAddr, PeerAddr: cfg.PeerAddr, PeerAdvertise: cfg.PeerAdvertise,
 		PeerSecretFile: cfg.PeerSecretFile, TLSCA: cfg.TLSCA, TLSCert: cfg.TLSCert, TLSKey: cfg.TLSKey, InsecurePeers: cfg.InsecurePeers,

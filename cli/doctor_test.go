@@ -98,3 +98,16 @@ func TestDoctorTakesWhatServeTakesAndRefusesWhatNobodyKnows(t *testing.T) {
 	}
 	mustContain(t, out.stdout, "fail  port             --api-socket "+dir+"/s: another program listens there. What to do: choose another", "1 failure, ")
 }
+
+// The address of a socket is absolute; a data directory need not be.
+func TestDoctorFindsTheAdminSocketOfARelativeDirectory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := &ServeConfig{DataDir: "d"}
+	if got, want := cfg.examined().AdminSocket, here+"/d/"+AdminSocket; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/sidelock/sidelock/raftnode/peer"
-	"github.com/sidelock/sidelock/raftnode/store"
 )
 
 // member is this node's part in Raft, while it has one: an agent has none. It comes and goes with the node's role, and is made anew
@@ -18,7 +17,6 @@ import (
 type member struct {
 	raft      *raft.Raft
 	transport *peer.Transport
-	store     *store.Log
 
 	stuck struct { // in handing leadership over, as often in a term
 		term  uint64
@@ -50,18 +48,15 @@ func (n *Node) startMember() error {
 	if err != nil {
 		return err
 	}
-	m := &member{store: log, down: make(chan struct{})}
+	m := &member{down: make(chan struct{})}
 	m.transport, err = peer.NewTransport(peer.TransportConfig{Port: n.port, ID: n.id, Store: log, Log: n.raftLog,
 		DialTimeout: n.cfg.Timing.Election / 2})
 	if err != nil {
 		return err
 	}
-	if err := checkLevel(logs, snapshots); err != nil {
-		return err
-	}
 	known := noting{snapshots, &m.configured}
-	if err := known.learn(); err != nil {
-		return err
+	if err := errors.Join(checkLevel(logs, snapshots), known.learn()); err != nil {
+		return errors.Join(err, m.transport.Close())
 	}
 	n.machine.trim, n.machine.configured = n.trim, m.configured.note
 	m.raft, err = raft.NewRaft(n.raftConfig(), n.machine, logs, stable, known, m.transport)

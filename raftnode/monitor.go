@@ -3,7 +3,6 @@ package raftnode
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 const (
 	monitorEvery = 50 * time.Millisecond
 	reignPause   = time.Second      // before a Raft leader that could not serve tries again
-	stallLimit   = 30 * time.Second // of one write to the log; then the disk is given up, and the process with it
 )
 
 // monitor starts a reign when this node becomes Raft leader and ends it with its term. It asks raft for its state and
@@ -49,7 +47,6 @@ type monitor struct {
 
 func (m *monitor) look(now time.Time) {
 	n := m.node
-	m.checkDisk(now)
 	if leader := n.knownLeader(); leader != m.leader {
 		m.leader = leader
 		n.leaderChange.broadcast()
@@ -73,15 +70,6 @@ func (m *monitor) end() {
 	if m.stop != nil {
 		m.stop()
 		m.current, m.stop = nil, nil
-	}
-}
-
-// checkDisk ends a node whose disk has swallowed a write (guard 6): the transport has been silent for long, so the others have a
-// leader; what is left is to say so.
-func (m *monitor) checkDisk(now time.Time) {
-	n := m.node
-	if _, since, busy := m.member.store.Busy(); busy && now.Sub(since) > stallLimit {
-		n.deps.Fatal(fmt.Errorf("a write to the log in %s has not come back for %v: the disk hangs; check it, then start again", n.cfg.DataDir, stallLimit))
 	}
 }
 

@@ -110,7 +110,7 @@ func Open(cfg Config, deps Deps) (*Node, error) {
 
 func (n *Node) open() (err error) {
 	n.dir, err = store.Open(n.cfg.DataDir, store.Options{
-		Fatal: n.deps.Fatal, Logger: n.log,
+		Fatal: n.deps.Fatal, Logger: n.log, Release: n.cfg.Version,
 		OnFsync: func(seconds float64, _ int) { n.deps.Recorder.Fsync(seconds) },
 	})
 	if err != nil {

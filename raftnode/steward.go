@@ -26,6 +26,8 @@ type steward struct {
 	mu   sync.Mutex
 	step members.Step                // decided last, for what is not autopilot's to do
 	met  map[raft.ServerID]time.Time // when each member was first seen in the configuration, in this reign
+
+	unsettled time.Time // since when a configuration has been pending; zero: none is
 }
 
 var (
@@ -42,6 +44,7 @@ const (
 	removeAfter    = 15 * time.Minute       // silent for so long, a spare is removed
 	ephemeralAfter = time.Minute            // likewise, if its disk does not outlive it
 	agentSettles   = time.Second            // connected for so long, an agent may become a spare
+	settlesWithin  = 5 * time.Second        // a change that takes longer is told of
 	changeTimeout  = 5 * time.Second        // for a change of the configuration
 )
 
@@ -81,7 +84,8 @@ func (s *steward) beyondPilot(ctx context.Context) {
 	step := s.step
 	s.step.Add, s.step.Transfer = "", false
 	s.mu.Unlock()
-	_, index := s.reign.member.configuration()
+	c, index := s.reign.member.configuration()
+	s.watchPending(c, index == pending)
 	if step.Add != "" && index != pending && s.stays(step.Add) {
 		id := raft.ServerID(step.Add)
 		s.node.log.Info("an agent becomes a spare", "id", id, "name", s.node.nameOf(step.Add))
@@ -93,6 +97,20 @@ func (s *steward) beyondPilot(ctx context.Context) {
 	if step.Transfer {
 		s.node.log.Info("handing Raft leadership over: this node is to vote no more")
 		s.node.handOver(ctx)
+	}
+}
+
+// watchPending tells of a change of the members that is not known to be committed for long: meanwhile no other is made.
+func (s *steward) watchPending(c raft.Configuration, is bool) {
+	now := time.Now()
+	switch {
+	case !is:
+		s.unsettled = time.Time{}
+	case s.unsettled.IsZero():
+		s.unsettled = now
+	case now.Sub(s.unsettled) > settlesWithin:
+		s.unsettled = now // once in a while
+		s.node.log.Warn("a change of the members is not committed, and no other is made before it is: too few of the voters answer", "members", len(c.Servers), "voters", voters(c))
 	}
 }
 
