@@ -12,7 +12,7 @@ import (
 
 const (
 	monitorEvery = 50 * time.Millisecond
-	reignPause   = time.Second      // before a Raft leader that could not serve tries again
+	reignPause   = time.Second // before a Raft leader that could not serve tries again
 )
 
 // monitor starts a reign when this node becomes Raft leader and ends it with its term. It asks raft for its state and
