@@ -68,9 +68,9 @@ type socketListener struct {
 }
 
 func (l socketListener) Close() error {
-	err := l.Listener.Close()
-	if now, statErr := os.Lstat(l.path); statErr != nil || !os.SameFile(now, l.made) {
-		return err
+	var err error
+	if now, statErr := os.Lstat(l.path); statErr == nil && os.SameFile(now, l.made) {
+		err = os.Remove(l.path)
 	}
-	return errors.Join(err, os.Remove(l.path))
+	return errors.Join(err, l.Listener.Close())
 }

@@ -25,6 +25,8 @@ func main() {
 
 // serve runs one sidecar until ctx ends: storage, peers, then HTTP; and back in the reverse order.
 func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx)) // a sidecar that drains still serves, with the keys of the day
+	defer end()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	meters, err := newMeters()
@@ -35,11 +37,11 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	security, expiries, err := peerSecurity(ctx, cfg, log)
+	security, expiries, err := peerSecurity(life, cfg, log)
 	if err != nil {
 		return err
 	}
-	walls, err := openWalls(ctx, cfg, log)
+	walls, err := openWalls(life, cfg, log)
 	if err != nil {
 		return err
 	}

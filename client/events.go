@@ -34,7 +34,7 @@ type Event struct {
 	Why    string        // of forced
 
 	// Of state, which comes first, and again where the past is no longer remembered: forget what you knew. It may come in
-	// several parts; More is true on all but the last.
+	// several parts, which have one Index; More is true on all but the last. A part with another Index begins a new state.
 	Index     uint64
 	Locks     []LockState
 	Elections []Election
@@ -115,8 +115,6 @@ func (f *eventFeed) follow(ctx context.Context, yield func(Event, error) bool) e
 
 // take passes one event on, and returns whether more are wanted.
 func (f *eventFeed) take(l *eventLine, yield func(Event, error) bool) bool {
-	if !l.More {
-		f.options.After = l.ID
-	}
+	f.options.After = l.ID // none in the midst of a state: what was known is void by then, and so is the position
 	return l.Event == "alive" || yield(l.event(), nil)
 }

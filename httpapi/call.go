@@ -205,6 +205,9 @@ func (q *call) query(ask lease.Query) (lease.Answer, *problem) {
 	if err != nil {
 		return answer, q.failed(err)
 	}
+	if q.v.wait > 0 && q.keyGone() { // a local read does not look at why the wait ended
+		return answer, q.disowned()
+	}
 	q.readAt(info)
 	return answer, nil
 }

@@ -115,6 +115,7 @@ func TestWaitsOfARemovedKeyEnd(t *testing.T) {
 		{"an acquire that was granted meanwhile", "POST", "/v1/locks/team-a?wait=24h", true, 504, "outcome_unknown"},
 		{"a standby", "PUT", "/v1/elections/team-a?wait=24h&lease=" + chosen, false, 504, "outcome_unknown"},
 		{"a long poll", "GET", "/v1/locks/team-a?index=5&wait=24h", false, 401, "unauthenticated"},
+		{"a local long poll, which is answered", "GET", "/v1/locks/team-a?index=5&wait=24h&consistency=local", true, 401, "unauthenticated"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			ring := ringOf(t, apitest.KeysFile)
@@ -137,7 +138,11 @@ func TestWaitsOfARemovedKeyEnd(t *testing.T) {
 				return raftnode.Outcome{}, wait(ctx)
 			}
 			node.query = func(ctx context.Context, _ lease.Query, _ raftnode.Consistency) (lease.Answer, raftnode.ReadInfo, error) {
-				return lease.Answer{}, raftnode.ReadInfo{}, wait(ctx)
+				err := wait(ctx)
+				if c.granted {
+					err = nil
+				}
+				return lease.Answer{Index: 9, Info: &lease.Info{Name: "team-a"}}, raftnode.ReadInfo{Index: 9}, err
 			}
 			h := httpapi.New(httpapi.Config{Node: node, Keys: ring}).Handler()
 			w, done := httptest.NewRecorder(), make(chan struct{})

@@ -68,7 +68,7 @@ func wantsEventStream(r *http.Request) bool {
 func (s *stream) frame(event, id string, members func(e *encoder)) {
 	e := &s.q.out
 	if s.sse {
-		if id != "" {
+		if id != "" || event == "state" { // an empty one has the client forget its own: in the midst of a state it has to begin anew
 			e.b = append(append(append(e.b, "id: "...), id...), '\n')
 		}
 		e.b = append(append(append(e.b, "event: "...), event...), "\ndata: "...)

@@ -67,11 +67,11 @@ func (m *machine) Apply(l *raft.Log) any {
 	m.retain.add(len(l.Data))
 	m.mu.Lock()
 	results, events := m.state.Apply(l.Index, l.Term, entry)
-	m.publish()
+	m.feed.add(l.Index, events)
+	m.publish() // who reads how far this is, finds the events of it
 	if m.spy.applied != nil {
 		m.spy.applied(l, m.state)
 	}
-	m.feed.add(l.Index, events)
 	m.mu.Unlock()
 	m.leads.happened(events, m.boot())
 	m.watch.wake(events)

@@ -39,4 +39,5 @@ const (
 	relayWrite      = 10 * time.Second       // for a subscriber elsewhere to take one frame; a slower one is cut off
 	relayStale      = 5 * time.Second        // so old, a member's replica is not followed if another can be
 	settlePause     = 200 * time.Millisecond // before a subscription looks again for what it can follow
+	settleMost      = 5 * time.Second        // likewise, where members have no room for it, and on average
 )

@@ -135,7 +135,7 @@ func (r *relay) begin(in *bufio.Reader, f follow) error {
 	if !ok {
 		return errUnread
 	}
-	r.index = p.index
+	r.index, r.known = p.index, r.began.Add(-p.age)
 	return nil
 }
 

@@ -21,6 +21,34 @@ func (w *world) next(s *Subscription, limit time.Duration) Delivery {
 	return d
 }
 
+// P11 for events: who begins to listen to a replica that has been cut off for long is told how old all is, and not since when he listens.
+func TestEventsOfAReplicaThatIsCutOffAreAsOldAsTheyAre(t *testing.T) {
+	inFakeTime(t, 4, func(w *world) {
+		w.settled(20*time.Second, 3, 0, 1)
+		agent, m := w.with(Agent), w.with(Voter)
+		w.sleep(time.Second)
+		for _, h := range w.hosts {
+			if h != m && h != agent {
+				w.net.Partition(h.name, m.name, agent.name)
+			}
+		}
+		w.sleep(10 * time.Minute)
+		for _, h := range []*host{m, agent} {
+			sub, err := h.up().Subscribe(within(10*time.Second), nil, Filter{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 4 {
+				w.next(sub, 500*time.Millisecond)
+				if age := sub.Age(); age < 10*time.Minute || age > 11*time.Minute {
+					t.Errorf("cut off for ten minutes, %s says that its events are %v old", h.name, age)
+				}
+			}
+			sub.Close()
+		}
+	}, crew(0))
+}
+
 // P11 for events: an agent says how old that is which it has been told, and never too little.
 func TestAnAgentSaysHowOldItsEventsAre(t *testing.T) {
 	inFakeTime(t, 5, func(w *world) {

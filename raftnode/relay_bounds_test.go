@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,6 +207,38 @@ func TestAnAgentSaysWhenThereIsNoRoomOrNobody(t *testing.T) {
 			}
 			return places == 0
 		})
+	}, crew(0))
+}
+
+// TestMembersWithoutRoomAreNotAskedAgainAndAgain: each time is a handshake with each of them.
+func TestMembersWithoutRoomAreNotAskedAgainAndAgain(t *testing.T) {
+	inFakeTime(t, 4, func(w *world) {
+		w.settled(20*time.Second, 3, 0, 1)
+		agent := w.with(Agent)
+		sub, err := agent.up().Subscribe(within(5*time.Second), nil, Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sub.Close()
+		w.next(sub, time.Second)
+		victim := w.relayOf(sub)
+		var asked atomic.Int64
+		for _, h := range w.hosts {
+			if h == agent || h == victim {
+				continue
+			}
+			n := h.up()
+			for i := 0; n.machine.feed.readers.enter(fmt.Sprint("other", i%4)); i++ {
+			}
+			n.port.Handle(peer.KindEvents, func(c net.Conn, from peer.Hello) { asked.Add(1); n.serveEvents(c, from) })
+		}
+		victim.crash()
+		for range 4 {
+			w.next(sub, 15*time.Second)
+		}
+		if n := asked.Load(); n < 10 || n > 60 {
+			t.Errorf("two members were asked %d times within a minute", n)
+		}
 	}, crew(0))
 }
 

@@ -73,7 +73,7 @@ func (s *speaker) run(ctx context.Context, f follow) {
 		s.refuse(frameNothing, err.Error())
 		return
 	}
-	if s.reached(0, l.id, time.Now()) != nil {
+	if s.reached(0, l.id, l.upTo()) != nil {
 		return
 	}
 	l.wake = s.asks

@@ -16,7 +16,7 @@ import (
 const (
 	frameFollow   byte = 31 // a follow; once, and first
 	frameAsk      byte = 32 // payload-less: say how far that is now
-	frameReached  byte = 41 // a reached; first of all, without an age yet, then to each ask, or to several together
+	frameReached  byte = 41 // a reached; first of all, then to each ask, or to several together
 	frameHappened byte = 42 // a position, and events before it
 	frameState    byte = 43 // a piece of the state
 	frameStateEnd byte = 44 // the position of the state

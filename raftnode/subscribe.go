@@ -3,6 +3,7 @@ package raftnode
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -26,13 +27,14 @@ type Subscription struct {
 	node   *Node
 	filter Filter
 
-	from    source    // nil: to be found
-	shunned string    // the member that it turned away from last
-	cluster string    // whose log the position is of
-	id      EventID   // behind all that was delivered or was not wanted
-	fresh   bool      // there is no position to go on from: the next delivery is the whole state
-	known   time.Time // all that was committed then has been delivered; or when this began
-	index   uint64    // how far the replica had come when this began
+	from    source        // nil: to be found
+	shunned string        // the member that it turned away from last
+	cluster string        // whose log the position is of
+	id      EventID       // behind all that was delivered or was not wanted
+	fresh   bool          // there is no position to go on from: the next delivery is the whole state
+	known   time.Time     // all that was committed then has been delivered; by what its sources say
+	index   uint64        // how far the replica had come when this began
+	pause   time.Duration // before members that had no room are asked again
 }
 
 // source is what a subscription follows. It belongs to the subscription's goroutine.
@@ -66,7 +68,7 @@ func (n *Node) Subscribe(ctx context.Context, after *EventID, f Filter) (*Subscr
 	if n.asMember() != nil && n.freshAt().IsZero() {
 		return nil, &Error{Code: NotReady, Detail: "this replica has not caught up since its start; ask another sidecar, or again shortly"}
 	}
-	s := &Subscription{node: n, index: n.machine.applied.Load(), filter: f, cluster: n.clusterID(), fresh: after == nil, known: time.Now()}
+	s := &Subscription{node: n, index: n.machine.applied.Load(), filter: f, cluster: n.clusterID(), fresh: after == nil}
 	if after != nil {
 		s.id = *after
 	}
@@ -124,10 +126,17 @@ func (s *Subscription) settle(ctx context.Context, patient bool) error {
 	for {
 		changed := s.node.leaderChange.wait()
 		err := s.find(ctx)
-		if err == nil || !patient && errors.Is(err, errNoRoom) {
+		full := errors.Is(err, errNoRoom)
+		if err == nil || !patient && full {
+			s.pause = 0
 			return err
 		}
-		timer := time.NewTimer(settlePause)
+		pause := settlePause
+		if full { // so are the others, or they are gone; and to ask is a handshake with each
+			s.pause = min(max(2*s.pause, settlePause), settleMost)
+			pause, changed = s.pause/2+rand.N(s.pause), nil
+		}
+		timer := time.NewTimer(pause)
 		select {
 		case <-changed:
 		case <-timer.C:

@@ -21,7 +21,7 @@ const (
 	trafficKeepers = 2
 	trafficProbers = 3
 	probePatience  = time.Second            // of a client that only wants to know
-	steadyTTL      = 10 * time.Second       // of what is held all the time: as long as a group may be away
+	steadyTTL      = 25 * time.Second       // of what is held all the time: a third of it, a group that is away, and a sidecar that does not answer, one after the other
 	steadyRenews   = 700 * time.Millisecond // between renewals
 )
 

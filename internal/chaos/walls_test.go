@@ -192,6 +192,34 @@ func TestHoldOutlivesTheKeyAndTheCertificateThatItBeganWith(t *testing.T) {
 	}
 }
 
+// TestKeysAreReadAgainByASidecarThatDrains: it still serves, for as long as an hour.
+func TestKeysAreReadAgainByASidecarThatDrains(t *testing.T) {
+	t.Parallel()
+	w := startWalled(t, "keys:\n"+keyEntry("job", oldKey)+keyEntry("job-2", newKey))
+	ours, other := w.client(client.WithAPIKey(oldKey)), w.client(client.WithAPIKey(newKey), client.WithRetryFor(0))
+	hold, err := ours.Hold(t.Context(), "job", client.HoldOptions{TTL: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Terminate()
+	chaos.Until(t, reloadedWithin, "the sidecar to drain", func() error {
+		if !strings.Contains(w.Log(), "serving what clients hold here") {
+			return errors.New("it does not say so")
+		}
+		return nil
+	})
+	w.write(w.keys, "keys:\n"+keyEntry("job", oldKey))
+	chaos.Until(t, reloadedWithin, "the key that was removed to be refused", func() error {
+		if _, err := other.GetLock(t.Context(), "job"); !errors.Is(err, client.ErrForbidden) {
+			return fmt.Errorf("it is answered %v", err)
+		}
+		return nil
+	})
+	if err := hold.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestApplicationThatDiesIsNoticedAtOnceThroughTLS: the kernel closes its connection, and TLS says nothing.
 func TestApplicationThatDiesIsNoticedAtOnceThroughTLS(t *testing.T) {
 	t.Parallel()
