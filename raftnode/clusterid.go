@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -33,8 +34,16 @@ func (n *Node) checkNotReplaced() error {
 // lookAroundTimeout is how long a member's start waits at most to hear whether its group was replaced.
 const lookAroundTimeout = 500 * time.Millisecond
 
-// obsolete says that this node's directory is of a group that is no more.
+// obsolete says that this node's directory is of a group that is no more, and has the directory remember a recovery.
 func (n *Node) obsolete(by peer.Hello, why string) error {
+	var err error
+	if slices.Contains(by.Ancestors, n.clusterID()) {
+		err = n.dir.SetReplacedBy(by.ClusterID)
+	}
+	return errors.Join(err, n.replaced(by, why))
+}
+
+func (n *Node) replaced(by peer.Hello, why string) error {
 	return fmt.Errorf("cluster %s, to which the data directory %s belongs, was replaced by cluster %s (node %s at %s): %s. Move the data directory away and start again: this node then joins the other as a new member",
 		n.clusterID(), n.cfg.DataDir, by.ClusterID, by.Name, by.Address, why)
 }

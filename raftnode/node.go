@@ -151,10 +151,13 @@ func (n *Node) open() (err error) {
 	return nil
 }
 
-// checkSolitude refuses to look for others with a directory that founded a group of its own: it would stay alone and answer
-// as if it were not.
+// checkSolitude refuses a directory whose group was replaced, and to look for others with one that founded a group of its own: it would
+// stay alone and answer as if it were not.
 func (n *Node) checkSolitude() error {
 	m := n.dir.Membership()
+	if m.ReplacedBy != "" {
+		return fmt.Errorf("cluster %s, to which the data directory %s belongs, was replaced by cluster %s: it was recovered under a new identity. Move the data directory away and start again: this node then joins the other as a new member", m.ClusterID, n.cfg.DataDir, m.ReplacedBy)
+	}
 	if m.Promise != nil && len(m.Promise.Nodes) == 1 && !m.Grown && n.cfg.ClusterSize > 1 {
 		return fmt.Errorf("the data directory %s belongs to a group of one, and --cluster-size is %d: move the directory away and start again, or start without --cluster-size and --join", n.cfg.DataDir, n.cfg.ClusterSize)
 	}

@@ -67,6 +67,8 @@ func (s *Survivor) recoverable() error {
 	switch {
 	case s.ClusterID == "":
 		return fmt.Errorf("%s belongs to no cluster yet, so there is nothing to recover: start it, or move it away", s.Dir)
+	case s.By != "":
+		return fmt.Errorf("cluster %s, to which %s belongs, has been recovered already, as cluster %s: a second group would grant the same locks. Move this directory away and start again: this node then joins that one; if all of that one's disks are lost too, start every node on an empty directory", s.ClusterID, s.Dir, s.By)
 	case s.Index == 0:
 		return fmt.Errorf("%s has no log, for this sidecar was an agent of cluster %s: recover the directory of a member", s.Dir, s.ClusterID)
 	case len(s.Members) == 1 && s.Members[0].ID == s.ID && !s.Unfinished:

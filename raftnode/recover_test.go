@@ -185,6 +185,19 @@ func TestMemberOfTheOldGroupIsRefusedAfterARecovery(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Error("an old member goes on")
 		}
+		// It has not forgotten that when nobody is there to tell it, nor may anybody make a second group of it.
+		old.stop()
+		survivor.crash()
+		if n, err := Open(Config{DataDir: old.dir, Name: old.name, PeerAddr: old.addr(), Join: []string{survivor.addr()}, ClusterSize: 3},
+			Deps{Logger: w.logger(), Recorder: noRecorder{}, Network: w.net.Host(old.name), Fatal: func(error) {}}); err == nil || !strings.Contains(err.Error(), "was replaced by cluster "+done.ClusterID) {
+			t.Errorf("opened again: %v", err)
+			if n != nil {
+				n.Close(t.Context())
+			}
+		}
+		if _, err := Recover(old.dir, "test", yes); err == nil || !strings.Contains(err.Error(), "has been recovered already, as cluster "+done.ClusterID) {
+			t.Errorf("recovered too: %v", err)
+		}
 	})
 }
 

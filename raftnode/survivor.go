@@ -17,6 +17,7 @@ type Survivor struct {
 	ID        string
 	ClusterID string
 	Replaced  []string // cluster IDs from before earlier recoveries, newest first
+	By        string   // cluster that took the place of this one by a recovery, if this directory was told of one
 
 	Term, Index uint64    // of the last entry: what survivors are compared by
 	Written     time.Time // when a Raft leader made that entry; zero if that is not known
@@ -105,7 +106,7 @@ func (p *past) apply(l *raft.Log) error {
 
 func (p *past) survivor(d *store.Dir) Survivor {
 	m := d.Membership()
-	s := Survivor{Dir: d.Path(), ID: d.Identity().NodeID, ClusterID: m.ClusterID, Replaced: m.Replaced, Term: p.term, Index: p.index,
+	s := Survivor{Dir: d.Path(), ID: d.Identity().NodeID, ClusterID: m.ClusterID, Replaced: m.Replaced, By: m.ReplacedBy, Term: p.term, Index: p.index,
 		Written: p.written, Counts: p.state.Counts(), Token: p.state.LastToken(), Unfinished: m.Recovering != nil}
 	peers := d.Peers()
 	for _, server := range p.conf.Servers {

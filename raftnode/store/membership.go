@@ -44,6 +44,8 @@ type Membership struct {
 
 	// Replaced are the cluster IDs that this group had before recoveries, newest first.
 	Replaced []string `json:"replaced,omitempty"`
+	// ReplacedBy is the cluster that took the place of this one by a recovery, once this node has heard of it: nothing may bring this one back.
+	ReplacedBy string `json:"replaced_by,omitempty"`
 	// Logged is set once this node's log has begun: from then on an empty log is a lost one.
 	Logged bool `json:"logged,omitempty"`
 	// Grown is set once the group has had other members than this node.
@@ -170,6 +172,11 @@ func (d *Dir) SetRetired(retired bool) error {
 	return d.change(func(m *Membership) { m.Retired = retired })
 }
 
+// SetReplacedBy writes down that the node's cluster was recovered elsewhere, under another ID.
+func (d *Dir) SetReplacedBy(cluster string) error {
+	return d.change(func(m *Membership) { m.ReplacedBy = cluster })
+}
+
 // change writes a changed membership, if it is one.
 func (d *Dir) change(f func(*Membership)) error {
 	d.mu.Lock()
@@ -179,7 +186,7 @@ func (d *Dir) change(f func(*Membership)) error {
 	switch {
 	case d.closed:
 		return ErrClosed
-	case next.Logged == d.member.Logged && next.Grown == d.member.Grown && next.Retired == d.member.Retired:
+	case next.Logged == d.member.Logged && next.Grown == d.member.Grown && next.Retired == d.member.Retired && next.ReplacedBy == d.member.ReplacedBy:
 		return nil
 	}
 	return d.saveMembership(next)

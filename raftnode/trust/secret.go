@@ -80,6 +80,8 @@ func weakness(s string) string {
 		}
 	}
 	switch {
+	case strings.Contains(strings.TrimRight(s, "="), "="):
+		return "has = in its midst, and looks like two secrets: end every line, the last of a file too, before another file is appended"
 	case len(s) < MinSecret:
 		return fmt.Sprintf("has %d characters, at least %d are needed", len(s), MinSecret)
 	case len(distinct) < minDistinct:

@@ -43,6 +43,7 @@ func TestSecretsThatAreNoneAreRefusedWithAWayToMakeOne(t *testing.T) {
 		"short":                    {oldSecret + "\n" + oldSecret[:31], "line 2 has 31 characters, at least 32"},
 		"one character":            {strings.Repeat("x", 64), "line 1 has only 1 different"},
 		"few characters":           {strings.Repeat("1001101000111", 4) + "abc", "only 5 different characters"},
+		"two in one line":          {strings.Repeat("Kx0", 3) + "9vTq7LmN2wRz5bYcE8hJ4sDfG6aUe1oP3iV=" + "Zq8Wn3Xe7Rk2Tm6Yb1Uc5Ip9Oa4Sd0Fg8Hj7Lv3Mx=", "looks like two secrets"},
 		"a word over and over":     {strings.Repeat("changeme-", 5), "repeats itself"},
 		"a word over, and a piece": {strings.Repeat("correct-horse", 3) + "corr", "repeats itself"},
 		"the alphabet":             {"abcdefghijklmnopqrstuvwxyz0123456789", "is mostly a row"},
