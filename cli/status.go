@@ -12,18 +12,27 @@ import (
 type statusCommand struct {
 	connection
 	outputFlag
+	Ready toggle `help:"Only whether this sidecar is ready, as /readyz says it: for the health check of a container."`
 }
 
 // Run prints the group as the sidecar sees it. Its exit code says whether all is well.
 func (s *statusCommand) Run(c *call) error {
 	r := reader{c.faults}
-	cl, server, asJSON := s.client(r, quick()), s.url(r), s.json(r)
+	cl, server, asJSON, ready := s.client(r, quick()), s.url(r), s.json(r), r.boolean("ready", &s.Ready)
 	if err := c.faults.err(c.name); err != nil {
 		return err
 	}
 	c.warn()
 	ctx, release := c.interruptible()
 	defer release()
+	if ready {
+		if _, err := cl.Get(ctx, "/readyz", nil); err != nil {
+			return source{server: server, local: true}.failed(err)
+		}
+		p := c.printer()
+		p.line("ready")
+		return p.err
+	}
 	group, err := cl.Cluster(ctx)
 	if err != nil {
 		return source{server: server, local: true}.failed(err)

@@ -17,13 +17,13 @@ type Version struct {
 	Raft    string // of hashicorp/raft; empty where the binary does not contain it
 }
 
-// ReadVersion asks the build information that Go puts into every binary.
+// ReadVersion asks the build information that Go puts into every binary, and what a release was stamped with.
 func ReadVersion() Version {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return Version{Version: "devel", Go: runtime.Version()}
+		return Version{Version: "devel", Go: runtime.Version()}.stamped()
 	}
-	return versionOf(info)
+	return versionOf(info).stamped()
 }
 
 func versionOf(info *debug.BuildInfo) Version {

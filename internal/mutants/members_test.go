@@ -19,6 +19,8 @@ var memberBugs = []mutant{
 	{"members: the configuration of a snapshot that is sent is not learned", "raftnode/configured.go", "		s.known.note(cIndex, c)\n", "", "./raftnode", "MembersAreReplacedWherever"},
 
 	{"guard 4: a node without its log comes back as itself", "raftnode/store/dir.go", "	case empty && (m.Logged || m.Joined() && m.foundingVoter(d.identity.NodeID)):\n", "	case false && empty && m.Logged:\n", "./raftnode/store", "."},
+	{"guard 16: what an installed snapshot made void is kept", "raftnode/store/log.go", "IsMonotonic() bool { return true }", "IsMonotonic() bool { return false }", "./raftnode", "ASnapshotThatIsInstalled"},
+	{"guard 16: what an installed snapshot made void is kept over a crash", "raftnode/store/dir.go", "	case d.run.last < snapshot:\n", "	case false && d.run.last < snapshot:\n", "./raftnode/store", "EntriesBelow"},
 	{"guard 7: a hand-over that hangs is waited for", "raftnode/monitor.go", "const transferTries = 4\n", "const transferTries = 1 << 30\n", "./raftnode", "HandOverThatHangs"},
 	{"guard 15: a disk that went back is believed", "raftnode/peer/life.go", "	case life.Boot < was.Boot, life.Boot == was.Boot && other:\n", "	case false:\n", "./raftnode", "WentBack"},
 	{"guard 15: a twin is believed", "raftnode/peer/life.go", "	case other && l.alive(h.NodeID, life.Instance):\n", "	case false && l.alive(h.NodeID, life.Instance):\n", "./raftnode", "ATwin"},

@@ -37,8 +37,8 @@ func (l *Log) deleteAtOnce(min, max uint64) error {
 	return l.do(trimLog, func() error { return l.inner.DeleteRange(min, max) })
 }
 
-// deleteFromFront asks for the first index again after each chunk: after an
-// installed snapshot the log may have a gap, which costs no transactions this way.
+// deleteFromFront asks for the first index again after each chunk: a log of an
+// older build may have a gap, which costs no transactions this way.
 func (l *Log) deleteFromFront(first, max uint64) error {
 	for first != 0 && first <= max {
 		end := max

@@ -134,6 +134,9 @@ func (d *Dir) load() (err error) {
 	if err := d.log.verify(snapshot); err != nil || d.offline {
 		return err
 	}
+	if err := d.dropStale(snapshot); err != nil {
+		return err
+	}
 	return d.countBoot()
 }
 
@@ -212,12 +215,29 @@ func (d *Dir) checkFounded(m Membership) error {
 }
 
 // checkReach refuses a log with a hole after the newest snapshot: what belongs
-// there is lost, and raft would panic when it gets there. (An older hole is
-// normal: an installed snapshot leaves one.)
+// there is lost, and raft would panic when it gets there. (For an older hole see
+// dropStale.)
 func (d *Dir) checkReach(snapshot uint64) error {
 	if d.run.first > snapshot+1 {
 		return &CorruptError{File: filepath.Join(d.path, raftFile), Index: d.run.first - 1,
 			Reason: fmt.Sprintf("is lost, and the newest usable snapshot ends at %d", snapshot)}
+	}
+	return nil
+}
+
+// dropStale does what raft does after it has installed a snapshot, where the
+// process ended before: what was in the log until then is void. See
+// Log.IsMonotonic.
+func (d *Dir) dropStale(snapshot uint64) error {
+	first, err := d.log.FirstIndex()
+	if err != nil || first == 0 {
+		return err
+	}
+	switch {
+	case d.run.last < snapshot:
+		return d.log.DeleteRange(first, d.run.last)
+	case first < d.run.first:
+		return d.log.DeleteRange(first, d.run.first-1)
 	}
 	return nil
 }

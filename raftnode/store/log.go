@@ -52,11 +52,10 @@ func newLog(inner Backend, file string, fail *failure, onFsync func(float64, int
 	return &Log{inner: inner, file: file, fail: fail, onFsync: onFsync}
 }
 
-// IsMonotonic says what the backend says; raft-boltdb says nothing, and may have gaps.
-func (l *Log) IsMonotonic() bool {
-	m, ok := l.inner.(raft.MonotonicLogStore)
-	return ok && m.IsMonotonic()
-}
+// IsMonotonic is true, so that raft empties the log when a snapshot is installed. It would leave what is there otherwise, below a gap, and among
+// that what another Raft leader never committed; a node that comes to lead later sends it to new members, who apply it (guard 16).
+// raft-boltdb says nothing of itself, for it takes entries behind a gap.
+func (l *Log) IsMonotonic() bool { return true }
 
 // FirstIndex returns the lowest index stored, 0 if there is none.
 func (l *Log) FirstIndex() (uint64, error) { return l.index(l.inner.FirstIndex) }
