@@ -45,6 +45,14 @@ func TestMembersAreReplacedWhereverTheLogBegins(t *testing.T) {
 		for _, h := range w.hosts {
 			h.start()
 		}
+		w.ready()
+		for _, h := range w.hosts {
+			if m := h.up().asMember(); m != nil {
+				if _, index := m.configuration(); index == pending {
+					t.Errorf("%s, started from a snapshot, does not know that its configuration is committed", h.name)
+				}
+			}
+		}
 		w.settled(20*time.Second, 3, 0, 1)
 		fresh, dead := w.with(Agent), w.with(Voter)
 		dead.crash()

@@ -16,7 +16,6 @@ var memberBugs = []mutant{
 	{"members: an agent clings to a group that is no more", "raftnode/seek.go", "		if slices.Contains(h.Ancestors, mine) {\n			n.clusterReplaced", "		if false && slices.Contains(h.Ancestors, mine) {\n			n.clusterReplaced", "./raftnode", "AnAgentTurnsToItsRecovered"},
 	{"members: an agent turns to any group that it hears of", "raftnode/seek.go", "len(others) != 1 || time.Since(s.lastOwn) < orphanAfter {", "len(others) != 1 {", "./raftnode", "AnAgentStays"},
 	{"members: the configuration of a snapshot is not learned", "raftnode/configured.go", "		s.known.note(meta.ConfigurationIndex, meta.Configuration)\n", "		_ = meta\n", "./raftnode", "MembersAreReplacedWherever"},
-	{"members: the configuration of a snapshot that is sent is not learned", "raftnode/configured.go", "		s.known.note(cIndex, c)\n", "", "./raftnode", "MembersAreReplacedWherever"},
 
 	{"guard 4: a node without its log comes back as itself", "raftnode/store/dir.go", "	case empty && (m.Logged || m.Joined() && m.foundingVoter(d.identity.NodeID)):\n", "	case false && empty && m.Logged:\n", "./raftnode/store", "."},
 	{"guard 16: what an installed snapshot made void is kept", "raftnode/store/log.go", "IsMonotonic() bool { return true }", "IsMonotonic() bool { return false }", "./raftnode", "ASnapshotThatIsInstalled"},
