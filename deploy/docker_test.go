@@ -32,7 +32,7 @@ func testImage(t *testing.T) {
 			Healthcheck struct{ Test []string }
 		}
 	}
-	if err := json.Unmarshal([]byte(must(t, "docker", "image", "inspect", image)), &found); err != nil || len(found) != 1 {
+	if err := json.Unmarshal([]byte(must(t, "docker", "image", "inspect", *image)), &found); err != nil || len(found) != 1 {
 		t.Fatalf("%d images: %v", len(found), err)
 	}
 	one := found[0]
@@ -51,7 +51,7 @@ func testImage(t *testing.T) {
 			t.Errorf("label %s is %q, want %q", label, got, want)
 		}
 	}
-	if out := must(t, "docker", "run", "--rm", image, "version"); !strings.Contains(out, "sidelock "+version) || !strings.Contains(out, commit) {
+	if out := must(t, "docker", "run", "--rm", *image, "version"); !strings.Contains(out, "sidelock "+version) || !strings.Contains(out, commit) {
 		t.Errorf("it says %q", out)
 	}
 }
@@ -61,7 +61,7 @@ func testAlone(t *testing.T) {
 	volume := must(t, "docker", "volume", "create")
 	defer must(t, "docker", "volume", "rm", volume)
 	start := func() string {
-		id := must(t, "docker", "run", "--detach", "--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--volume", volume+":/data", image)
+		id := must(t, "docker", "run", "--detach", "--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--volume", volume+":/data", *image)
 		eventually(t, time.Minute, "the container to be healthy", func() error {
 			if state := must(t, "docker", "inspect", "--format", "{{.State.Health.Status}}", id); state != "healthy" {
 				return fmt.Errorf("it is %s", state)
@@ -97,7 +97,7 @@ type group struct {
 func (g *group) compose(args ...string) (string, error) {
 	g.t.Helper()
 	all := append(append([]string{}, g.command[1:]...), "--project-name", g.project, "--file", "compose.yaml")
-	return command(g.t, "", []string{"SIDELOCK_IMAGE=" + image, "PROMETHEUS_PORT=0"}, g.command[0], append(all, args...)...)
+	return command(g.t, "", []string{"SIDELOCK_IMAGE=" + *image, "PROMETHEUS_PORT=0"}, g.command[0], append(all, args...)...)
 }
 
 func (g *group) must(args ...string) string {

@@ -19,7 +19,10 @@ import (
 	"time"
 )
 
-var withDocker = flag.Bool("docker", false, "build and run the image, and the group of compose.yaml, with the Docker engine of this machine")
+var (
+	withDocker = flag.Bool("docker", false, "build and run the image, and the group of compose.yaml, with the Docker engine of this machine")
+	image      = flag.String("image", "", "run this image, and do not build one")
+)
 
 // command runs a program to its end, and returns what it printed.
 func command(t testing.TB, dir string, env []string, name string, args ...string) (string, error) {
@@ -239,7 +242,6 @@ func source(t *testing.T) string {
 }
 
 const (
-	image   = "sidelock:test"
 	version = "v0.0.0-test"
 	commit  = "0123456789abcdef"
 )
@@ -247,8 +249,12 @@ const (
 // build makes the image of this source.
 func build(t *testing.T) {
 	t.Helper()
+	if *image != "" {
+		return
+	}
+	*image = "sidelock:test"
 	goImage(t)
-	out, err := command(t, "", []string{"DOCKER_BUILDKIT=0"}, "docker", "build", "--build-arg", "VERSION="+version, "--build-arg", "COMMIT="+commit, "--tag", image, source(t))
+	out, err := command(t, "", []string{"DOCKER_BUILDKIT=0"}, "docker", "build", "--build-arg", "VERSION="+version, "--build-arg", "COMMIT="+commit, "--tag", *image, source(t))
 	if err != nil {
 		t.Fatal(err)
 	}
