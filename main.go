@@ -58,6 +58,7 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 		MetricsHandler: meters.Handler(), Keys: walls.keys, Version: cli.ReadVersion().Version, Draining: node.Draining})
 	servers, err := listen(cfg, api, walls, stop)
 	if err == nil {
+		newSupervisor(log).follow(ctx, node.Status)
 		<-ctx.Done()
 	}
 	log.Info("stopping", "why", context.Cause(ctx))

@@ -22,7 +22,8 @@ type Node struct {
 	Peer string // host:port
 	Dir  string // of its data
 
-	Program string // what the next Start runs; "" is the program under test
+	Program string   // what the next Start runs; "" is the program under test
+	Env     []string // further variables for it
 
 	t      testing.TB
 	behind string // where it listens for peers, if a proxy listens on Peer; else empty
@@ -50,7 +51,7 @@ func (n *Node) Start(extra ...string) {
 	if n.Running() {
 		n.t.Fatalf("%s is running already", n.Name)
 	}
-	p, err := launch(n.program(), n.log, slices.Concat(n.place(), n.args, extra))
+	p, err := launch(n.program(), n.log, n.Env, slices.Concat(n.place(), n.args, extra))
 	if err != nil {
 		n.t.Fatalf("start %s: %v", n.Name, err)
 	}
@@ -75,7 +76,7 @@ func (n *Node) program() string {
 	return n.Program
 }
 
-func launch(path, log string, args []string) (*process, error) {
+func launch(path, log string, env, args []string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -83,7 +84,7 @@ func launch(path, log string, args []string) (*process, error) {
 	defer out.Close()
 	p := &process{cmd: exec.Command(path, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(log)}
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(log)}, env...)
 	p.cmd.SysProcAttr = attributes()
 	if err := startProcess(p.cmd); err != nil {
 		return nil, err
