@@ -62,8 +62,8 @@ type Body struct {
 
 // Member is a sidecar of a group, as one of them lists it.
 type Member struct {
-	Name, ID, Address, Role string
-	Healthy                 bool
+	Name, ID, Address, Role, Zone string
+	Healthy                       bool
 }
 
 // Holder is a holder, a waiter or an election's leader.
