@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // pod is one of a workload: its sidecar, with the container's own arguments and variables. In place of the cluster it has a loopback address, a
@@ -181,4 +183,35 @@ func TestForgottenSettingsAreRefused(t *testing.T) {
 			t.Errorf("without --%s it says only %s", flag, p.log)
 		}
 	}
+}
+
+// TestClaimIsRecovered stops a group, and runs the pod of recover.yaml on one of its volumes: as it is, and with --yes. That one alone is a group
+// then, and serves.
+func TestClaimIsRecovered(t *testing.T) {
+	var recoverers []corev1.Pod
+	if err := add(&recoverers, []byte(read(t, kubernetes+"/recover.yaml"))); err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(t)
+	w := variantOf(t, "statefulset").workloads()[0]
+	pods := c.start(w)
+	for _, p := range pods {
+		p.awaitStarted()
+	}
+	for _, p := range pods {
+		p.stop(p.grace())
+	}
+	r := recoverers[0].Spec
+	if claim := w.claims[0].Name + "-" + w.name + "-0"; r.Volumes[0].PersistentVolumeClaim.ClaimName != claim || r.Containers[0].Image != w.sidecar().Image {
+		t.Errorf("it has %s and runs %s", r.Volumes[0].PersistentVolumeClaim.ClaimName, r.Containers[0].Image)
+	}
+	onVolume := strings.NewReplacer(r.Containers[0].VolumeMounts[0].MountPath, filepath.Join(c.dir, w.name+"-0", "data"))
+	for _, word := range []string{"--show", "--yes"} {
+		args := strings.Fields(strings.Replace(onVolume.Replace(strings.Join(r.Containers[0].Args, " ")), "--show", word, 1))
+		launch(t, args, nil).ends(endsWithin, 0)
+	}
+	survivor := launch(t, w.sidecar().Args, pods[0].env)
+	ops := survivor.servesOps()
+	survivor.until("it serves alone", func() bool { return get(ops, "/readyz?quorum=1") == 200 })
+	survivor.stop(pods[0].grace())
 }
