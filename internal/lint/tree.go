@@ -54,6 +54,9 @@ func load(fsys fs.FS) (*tree, error) {
 			}
 			return nil
 		}
+		if p == ".git" { // a file in a linked work tree, with the path of the repository
+			return nil
+		}
 		return t.add(fsys, p, d)
 	})
 	if err != nil {
