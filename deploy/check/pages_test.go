@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -48,6 +49,33 @@ func TestPagesSayWhatIsThere(t *testing.T) {
 			if flag := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, "SIDELOCK_"), "_", "-")); !f.flags[flag] {
 				t.Errorf("%s: %s is no setting of serve", page, name)
 			}
+		}
+	}
+}
+
+// TestImageIsWhatTheFilesTakeItFor: its user is theirs, its program where the job copies it from and the page runs it, and what it sets by itself does not
+// matter to them.
+func TestImageIsWhatTheFilesTakeItFor(t *testing.T) {
+	dockerfile := read(t, "../../Dockerfile")
+	w := variantOf(t, "statefulset").workloads()[0]
+	c := w.sidecar().SecurityContext
+	for _, line := range []string{fmt.Sprintf("USER %d:%d", *c.RunAsUser, *c.RunAsGroup), `ENTRYPOINT ["/sidelock"]`} {
+		if !strings.Contains(dockerfile, "\n"+line+"\n") {
+			t.Errorf("the Dockerfile does not say %s", line)
+		}
+	}
+	for file, text := range map[string]string{
+		kubernetes + "/cronjob/job.yaml": "COPY --from=" + w.sidecar().Image + " /sidelock ",
+		theJob:                           fmt.Sprintf(`user   = "%d:%d"`, *c.RunAsUser, *c.RunAsGroup),
+		"../../docs/kubernetes.md":       "-- /sidelock status",
+	} {
+		if !strings.Contains(read(t, file), text) {
+			t.Errorf("%s does not say %s", file, text)
+		}
+	}
+	for _, m := range regexp.MustCompile(`SIDELOCK_(\w+)=`).FindAllStringSubmatch(dockerfile, -1) {
+		if w.setting(strings.ToLower(strings.ReplaceAll(m[1], "_", "-"))) == "" {
+			t.Errorf("the image sets SIDELOCK_%s, and the sidecar's container leaves it at that", m[1])
 		}
 	}
 }
