@@ -159,7 +159,7 @@ func (n *Node) checkSolitude() error {
 		return fmt.Errorf("cluster %s, to which the data directory %s belongs, was replaced by cluster %s: it was recovered under a new identity. Move the data directory away and start again: this node then joins the other as a new member", m.ClusterID, n.cfg.DataDir, m.ReplacedBy)
 	}
 	if m.Promise != nil && len(m.Promise.Nodes) == 1 && !m.Grown && n.cfg.ClusterSize > 1 {
-		return fmt.Errorf("the data directory %s belongs to a group of one, and --cluster-size is %d: move the directory away and start again, or start without --cluster-size and --join", n.cfg.DataDir, n.cfg.ClusterSize)
+		return fmt.Errorf("the data directory %s belongs to a group of one, and --cluster-size is %d: move the directory away and start again, or start it with --cluster-size 1 and let the others join it (--cluster-state existing)", n.cfg.DataDir, n.cfg.ClusterSize)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (d *examination) dataDir(context.Context) {
 		d.fresh(dir)
 		return
 	case in.Membership.Promise != nil && len(in.Membership.Promise.Nodes) == 1 && !in.Membership.Grown && d.cfg.ClusterSize > 1:
-		d.fail(DataDir, "", "move the directory away, or start without --cluster-size and --join", "%s belongs to a group of one, and --cluster-size is %d", dir, d.cfg.ClusterSize)
+		d.fail(DataDir, "", "move the directory away, or start it with --cluster-size 1 and let the others join it (--cluster-state existing)", "%s belongs to a group of one, and --cluster-size is %d", dir, d.cfg.ClusterSize)
 	case unix.Access(dir, unix.W_OK|unix.X_OK) != nil:
 		d.fail(DataDir, "", "run the sidecar as the directory's owner, or give it to the sidecar's user", "%s cannot be written to", dir)
 	default:

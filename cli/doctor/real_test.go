@@ -209,7 +209,7 @@ func TestDamagedDirectoryIsFoundAndLeftAlone(t *testing.T) {
 	n.Terminate()
 	n.Wait()
 	d = consult(t, n, "--cluster-size", "3", "--join", n.Peer)
-	d.want(t, doctor.Fail, doctor.DataDir, "belongs to a group of one, and --cluster-size is 3")
+	d.want(t, doctor.Fail, doctor.DataDir, "belongs to a group of one, and --cluster-size is 3", "start it with --cluster-size 1 and let the others join it (--cluster-state existing)")
 	file := filepath.Join(n.Dir, "raft.db")
 	content, err := os.ReadFile(file)
 	if err != nil {

@@ -33,7 +33,7 @@ func TestLoneGroupRefusesToBecomePartOfALargerOne(t *testing.T) {
 	if code := n.Wait(); code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
-	wantLog(t, n, "belongs to a group of one", "--cluster-size")
+	wantLog(t, n, "belongs to a group of one", "or start it with --cluster-size 1 and let the others join it (--cluster-state existing)")
 	n.Start()
 	n.AwaitReady()
 	wantHolder(t, n, "mine", n.Name, held.Token)
