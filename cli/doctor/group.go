@@ -98,8 +98,25 @@ func (d *examination) clusters() {
 	}
 }
 
+// notAsked counts the addresses at which somebody may be, of a group or not, who was not asked or did not say.
+func (d *examination) notAsked() (n int) {
+	if len(d.visits) == 0 {
+		return len(d.addresses)
+	}
+	for i := range d.visits {
+		if v := &d.visits[i]; v.err != nil && !v.notMet() {
+			n++
+		}
+	}
+	return n
+}
+
 // forming looks whether those who are there could found a group.
 func (d *examination) forming() {
+	if n := d.notAsked(); n > 0 {
+		d.warn(Cluster, "", "mend first what is said of the peers", "whether there is a group is not known: %s of %d could not be asked", plural(n, "peer"), len(d.addresses))
+		return
+	}
 	if d.cfg.Existing || d.cfg.Agent {
 		d.warn(Cluster, "", "start a group first", "no group was met, and this node waits for one that exists (--cluster-state existing, or --member never)")
 		return
@@ -150,18 +167,30 @@ func (d *examination) quorumHere(g *client.Cluster) {
 			away = append(away, m.Name)
 		}
 	}
+	meant := min(d.cfg.Voters, d.cfg.ClusterSize) // a group of fewer has as many voters as members
 	switch {
 	case g.FailureTolerance < 0 || g.RaftLeader == nil:
 		d.fail(Quorum, "", "start the others again, on their data; if most voters are lost for good, see `sidelock recover`", "there is no Raft leader and no majority%s: nothing is granted or renewed", awayText(away))
 	case g.FailureTolerance == 0 && voters > 2:
 		d.warn(Quorum, "", "bring the others back", "%s leads, and the group stops if one more voter is lost%s", g.RaftLeader.Name, awayText(away))
 	case len(away) > 0:
-		d.warn(Quorum, "", "start them again, or wait until they are removed", "%s leads, and %s may be lost%s", g.RaftLeader.Name, plural(g.FailureTolerance, "more voter"), awayText(away))
-	case voters < 3:
-		d.ok(Quorum, "", "%s leads; a group of %s survives no failure", g.RaftLeader.Name, plural(voters, "voter"))
+		d.warn(Quorum, "", "start them again, or wait until they are removed", "%s leads, and %s may be lost%s", g.RaftLeader.Name, moreVoters(g.FailureTolerance), awayText(away))
+	case voters < meant && g.FailureTolerance > 0:
+		d.warn(Quorum, "", "start more sidecars", "%s leads; of %d voters %d may be lost, and --voters is %d", g.RaftLeader.Name, voters, g.FailureTolerance, d.cfg.Voters)
+	case voters < meant || voters == 2:
+		d.warn(Quorum, "", "start another sidecar: of three voters one may be lost", "%s leads; of %s none may be lost", g.RaftLeader.Name, plural(voters, "voter"))
+	case voters == 1:
+		d.ok(Quorum, "", "%s leads; a group of 1 voter survives no failure", g.RaftLeader.Name)
 	default:
 		d.ok(Quorum, "", "%s leads; of %s %d may be lost", g.RaftLeader.Name, plural(voters, "voter"), g.FailureTolerance)
 	}
+}
+
+func moreVoters(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return plural(n, "more voter")
 }
 
 func awayText(names []string) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -80,6 +81,8 @@ func TestOtherReleaseAndOtherSettingsAreTold(t *testing.T) {
 
 	n.Dir = dir
 	consult(t, n).want(t, doctor.Warn, doctor.DataDir, "is in use by another process", fmt.Sprint(os.Getpid()))
+	consult(t, n).want(t, doctor.OK, doctor.Port, "--peer-addr "+n.Peer, "the sidecar that runs here")
+	n.Dir = filepath.Join(t.TempDir(), "new")
 	consult(t, n).want(t, doctor.Fail, doctor.Port, "--peer-addr "+n.Peer, "another sidecar, old, uses it")
 }
 

@@ -48,6 +48,8 @@ func TestGroupIsJudgedByWhatItCanLose(t *testing.T) {
 		"ok: a leads; a group of 1 voter survives no failure":                               {RaftLeader: lead, Members: three[:1]},
 		"warn: a leads, and 1 more voter may be lost (not heard of: d)":                     {RaftLeader: lead, FailureTolerance: 1, Members: append([]client.Member{member("d", "agent", false)}, three...)},
 		"warn: a leads, and the group stops if one more voter is lost (not heard of: c)":    {RaftLeader: lead, Members: []client.Member{three[0], three[1], member("c", "voter", false)}},
+		"warn: a leads; of 2 voters none may be lost. start another sidecar":                {RaftLeader: lead, Members: three[:2]},
+		"warn: a leads, and none may be lost (not heard of: d)":                             {RaftLeader: lead, Members: append([]client.Member{member("d", "agent", false)}, three[:2]...)},
 		"fail: there is no Raft leader and no majority: nothing is granted or renewed":      {FailureTolerance: 1, Members: three},
 		"fail: there is no Raft leader and no majority (not heard of: c): nothing is grant": {RaftLeader: lead, FailureTolerance: -1, Members: []client.Member{three[0], member("c", "voter", false)}},
 	} {
@@ -57,7 +59,10 @@ func TestGroupIsJudgedByWhatItCanLose(t *testing.T) {
 		verdict, says, _ := strings.Cut(want, ": ")
 		got.want(t, Verdict(verdict), Quorum, says)
 	}
-	d, got := told(Config{}, other("a", 0, ""), other("b", 0, "c"))
+	d, got := told(Config{Voters: 5, ClusterSize: 5})
+	d.quorumHere(&client.Cluster{ID: "c", RaftLeader: lead, FailureTolerance: 1, Members: three})
+	got.want(t, Warn, Quorum, "of 3 voters 1 may be lost, and --voters is 5", "start more sidecars")
+	d, got = told(Config{}, other("a", 0, ""), other("b", 0, "c"))
 	d.quorumThere()
 	got.want(t, OK, Quorum, "has a Raft leader, c, says b")
 	d, got = told(Config{}, other("a", 0, ""))

@@ -23,6 +23,15 @@ type visit struct {
 	backErr error
 }
 
+// notMet says whether nobody was there to answer.
+func (v *visit) notMet() bool {
+	failed, ok := errors.AsType[*net.OpError](v.err)
+	return ok && failed.Op == "dial"
+}
+
+// twinRemedy is for two processes, of which one is not to be, with one identity.
+const twinRemedy = "one of the two directories is a copy, or was put back from a backup: stop one, and move its directory away"
+
 // peers visits the others, and has them visit this node's address.
 func (d *examination) peers(ctx context.Context) {
 	if len(d.addresses) == 0 || d.security == nil {
@@ -137,44 +146,47 @@ func (o *outgoing) Dial(ctx context.Context, addr string) (net.Conn, error) {
 
 // Listen implements peer.Network.
 func (o *outgoing) Listen(string) (net.Listener, error) {
-	return &silent{closed: make(chan struct{})}, nil
+	return &nobody{closed: make(chan struct{})}, nil
 }
 
-// silent is a listener to which nobody comes.
-type silent struct {
+// nobody is a listener to which nobody comes.
+type nobody struct {
 	closed chan struct{}
 	once   sync.Once
 }
 
 // Accept implements net.Listener.
-func (s *silent) Accept() (net.Conn, error) {
+func (s *nobody) Accept() (net.Conn, error) {
 	<-s.closed
 	return nil, net.ErrClosed
 }
 
 // Close implements net.Listener.
-func (s *silent) Close() error {
+func (s *nobody) Close() error {
 	s.once.Do(func() { close(s.closed) })
 	return nil
 }
 
 // Addr implements net.Listener.
-func (s *silent) Addr() net.Addr { return &net.TCPAddr{} }
+func (s *nobody) Addr() net.Addr { return &net.TCPAddr{} }
 
 // reportVisit says what came of a visit, and of the one in return.
 func (d *examination) reportVisit(v *visit, me, address string) {
 	h := v.visit.Hello
 	refused, isRefusal := errors.AsType[*peer.HelloError](v.err)
 	switch {
-	case h.NodeID == me && me != "", h.NodeID == d.ownID() && h.NodeID != "":
+	case h.NodeID == me && me != "", h.NodeID == d.ownID() && h.NodeID != "" && d.occupied():
 		d.ok(Peer, v.addr, "this is this node itself")
+		return
+	case h.NodeID == d.ownID() && h.NodeID != "":
+		d.fail(Peer, v.addr, twinRemedy, "another process with this directory's identity (%s, %s) runs there: a twin", h.Name, h.NodeID)
 		return
 	case isRefusal:
 		d.fail(Peer, v.addr, "", "it refuses this node: %s (%s)", refused.Message, refused.Code)
 		return
 	case v.err != nil:
 		do := "" // trust and the hello say themselves what to do
-		if failed, ok := errors.AsType[*net.OpError](v.err); ok && failed.Op == "dial" {
+		if v.notMet() {
 			do = "start the sidecar there, open its peer port in firewalls, or correct --join"
 		}
 		d.fail(Peer, v.addr, do, "%v", v.err)

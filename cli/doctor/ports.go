@@ -47,9 +47,18 @@ type place struct {
 
 // holder is who uses a port.
 type holder struct {
-	ours bool // the sidecar that runs on the data directory
-	name string
+	ours    bool   // the sidecar that runs on the data directory
+	twin    bool   // another process with the identity in the data directory
+	name    string // a sidecar's; "" if it is none, or not known
+	unknown string // why it is not known who it is; "" if it is
 }
+
+// Why it is not known who uses a port.
+const (
+	silent        = "does not answer"
+	otherwiseTLS  = "speaks with TLS and this configuration without it, or the other way round"
+	otherwisePeer = "speaks with another secret or other certificates, or with none"
+)
 
 // port looks at one address. It is false if the machine does not have it.
 func (d *examination) port(ctx context.Context, p place) (there bool) {
@@ -88,11 +97,25 @@ func (d *examination) taken(ctx context.Context, p place, subject string) {
 	switch who := p.who(ctx); {
 	case who.ours:
 		d.ok(Port, subject, "the sidecar that runs here listens there")
+	case who.twin:
+		d.fail(Port, subject, twinRemedy, "another process with this directory's identity, %s, uses it", who.name)
 	case who.name != "":
 		d.fail(Port, subject, "choose another with "+p.flag+", or stop that one", "another sidecar, %s, uses it", who.name)
+	case who.unknown != "" && d.occupied():
+		d.warn(Port, subject, d.remedy(who), "probably the sidecar that runs here%s: it %s", d.data.Holder, who.unknown)
 	default:
 		d.fail(Port, subject, "choose another with "+p.flag+", or stop that program: ss -ltnp shows which it is", "another program uses it")
 	}
+}
+
+// occupied says whether a process has the data directory, whether it answers or not.
+func (d *examination) occupied() bool { return d.running != nil || d.data.InUse }
+
+func (d *examination) remedy(who holder) string {
+	if who.unknown == silent && d.running == nil {
+		return "see its log and its disk; kill -CONT lets a stopped process go on"
+	}
+	return "give this the configuration that the sidecar was started with"
 }
 
 // scheme is how the API speaks.
@@ -116,26 +139,53 @@ func (d *examination) whoServes(scheme, addr, page string) func(context.Context)
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 		}
 		resp, err := (&http.Client{Transport: transport}).Do(req)
-		if err != nil {
-			return holder{}
+		switch {
+		case tooSlow(err):
+			return holder{unknown: silent}
+		case err != nil:
+			return holder{unknown: otherwiseTLS}
 		}
 		resp.Body.Close()
 		name := resp.Header.Get("Sidelock-Node")
-		return holder{ours: d.running != nil && name == d.running.Node.Name, name: name}
+		if name == "" && resp.StatusCode == http.StatusBadRequest { // so answers who expects TLS and is greeted without
+			return holder{unknown: otherwiseTLS}
+		}
+		return holder{ours: d.occupied() && name == d.nameHere(), name: name}
 	}
 }
 
 // whoPeers asks for the identity of a peer port.
 func (d *examination) whoPeers(ctx context.Context) holder {
 	if d.security == nil {
-		return holder{ours: d.running != nil} // it cannot be asked
+		return holder{ours: d.running != nil, unknown: otherwisePeer} // it cannot be asked
 	}
 	v := d.visit(ctx, reachable(d.cfg.PeerAddr))
-	if v.err != nil {
-		return holder{}
+	switch {
+	case tooSlow(v.err):
+		return holder{unknown: silent}
+	case v.err != nil:
+		return holder{unknown: otherwisePeer}
 	}
 	h := v.visit.Hello
-	return holder{ours: d.running != nil && h.NodeID == d.running.Node.ID, name: h.Name}
+	same := h.NodeID != "" && h.NodeID == d.ownID()
+	return holder{ours: same && d.occupied(), twin: same && !d.occupied(), name: h.Name}
+}
+
+// nameHere is what the sidecar on the data directory is called, if one runs.
+func (d *examination) nameHere() string {
+	if d.running != nil {
+		return d.running.Node.Name
+	}
+	return d.cfg.Node
+}
+
+// tooSlow says whether patience was all that ended.
+func tooSlow(err error) bool {
+	timed, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && timed.Timeout()
 }
 
 // reachable is where an address to listen on is dialled from this machine.
@@ -169,6 +219,8 @@ func (d *examination) apiSocket(ctx context.Context) {
 	switch {
 	case err == nil && d.running != nil:
 		d.ok(Port, subject, "somebody listens there, and the sidecar runs")
+	case err == nil && d.data.InUse:
+		d.warn(Port, subject, d.remedy(holder{unknown: silent}), "probably the sidecar that runs here%s: it %s", d.data.Holder, silent)
 	case err == nil:
 		d.fail(Port, subject, "choose another, or stop that program", "another program listens there")
 	case missing == nil && info.Mode().Type() != fs.ModeSocket:

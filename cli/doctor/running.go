@@ -24,8 +24,12 @@ func (d *examination) sidecar(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	d.running, err = admin.Cluster(ctx)
-	if err != nil {
-		d.fail(Sidecar, "", "see its log; if it hangs, see its disk", "one runs here, and does not answer: %v", err)
+	switch {
+	case tooSlow(err):
+		d.fail(Sidecar, "", "see its log and its disk; kill -CONT lets a stopped process go on", "one runs here, takes connections and does not answer: it is stopped, or hangs")
+		return
+	case err != nil:
+		d.fail(Sidecar, "", "see its log", "one runs here, and does not answer: %v", err)
 		return
 	}
 	node := d.running.Node
