@@ -60,7 +60,7 @@ func New(base string, options ...Option) (*Client, error) {
 	}
 	u, err := url.Parse(base)
 	if err != nil {
-		return nil, fmt.Errorf("sidelock: the address %q is no URL: %w", base, err)
+		return nil, errors.New("sidelock: the address is no URL: " + addressRule) // err would repeat what may be a password
 	}
 	socket := ""
 	switch {
@@ -69,7 +69,7 @@ func New(base string, options ...Option) (*Client, error) {
 		u = &url.URL{Scheme: "http", Host: "localhost"}
 	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == "":
 	default:
-		return nil, fmt.Errorf("sidelock: the address %q must be http://host:port, https://host:port or unix:///path/to/socket", base)
+		return nil, fmt.Errorf("sidelock: the address %q is none of a sidecar: %s", withoutSecrets(u), addressRule)
 	}
 	c := &Client{
 		base: strings.TrimRight(u.String(), "/"), retryFor: DefaultRetryFor, now: now,
@@ -92,6 +92,17 @@ func New(base string, options ...Option) (*Client, error) {
 		c.http.Transport = newTransport(u.Hostname(), socket, c.tls)
 	}
 	return c, nil
+}
+
+const addressRule = "it must be http://host:port, https://host:port or unix:///path/to/socket, with no user, password or query"
+
+// withoutSecrets is an address as it may be shown: people put keys where they have no place.
+func withoutSecrets(u *url.URL) string {
+	shown := url.URL{Scheme: u.Scheme, Opaque: u.Opaque, Host: u.Host, Path: u.Path}
+	if strings.ContainsAny(u.Opaque, "@?") {
+		shown.Opaque = "…"
+	}
+	return shown.String()
 }
 
 // Local returns a client whose reads are answered from the sidecar's own replica, without asking a majority: they work

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -26,6 +27,23 @@ func TestAddressesAreChecked(t *testing.T) {
 		if c, err := New(base); err == nil {
 			t.Errorf("%q: accepted as %s", base, c.base)
 		}
+	}
+}
+
+// TestSecretInAnAddressIsNotRepeated: errors end up in logs.
+func TestSecretInAnAddressIsNotRepeated(t *testing.T) {
+	const key = "s3cr3t"
+	for _, base := range []string{
+		"https://user:s3cr3t@host", "https://s3cr3t@host:1", "https://host/?key=s3cr3t", "https://host?s3cr3t", "https://host/#s3cr3t",
+		"user:s3cr3t@host:1", "https://user:s3cr3t", "https://user:s3cr3t%zz@host", "https://user:s3cr3t@ho st", "\x00https://host?key=s3cr3t",
+	} {
+		_, err := New(base)
+		if text := fmt.Sprint(err); err == nil || strings.Contains(text, key) {
+			t.Errorf("%q: %s", base, text)
+		}
+	}
+	if _, err := New("ftp://host:21/there"); err == nil || !strings.Contains(err.Error(), "ftp://host:21/there") {
+		t.Errorf("what is no secret helps: %v", err)
 	}
 }
 
@@ -131,6 +149,18 @@ func TestErrorTextsSayWhatAPersonNeeds(t *testing.T) {
 	} {
 		if got := tc.err.Error(); got != tc.want {
 			t.Errorf("\n got %s\nwant %s", got, tc.want)
+		}
+	}
+	for err, want := range map[error]string{
+		errTooSlow:                               "takes connections and does not answer",
+		os.ErrDeadlineExceeded:                   "takes connections and does not answer",
+		io.EOF:                                   "the sidecar ended the connection",
+		&net.OpError{Op: "dial", Err: io.EOF}:    "is it running?",
+		os.NewSyscallError("connect", io.EOF):    "the sidecar ended the connection",
+		&net.DNSError{Err: "x", IsTimeout: true}: "is it running?",
+	} {
+		if text := (&unreachable{"x", err}).Error(); !strings.Contains(text, want) || strings.Count(text, "is it running?") != strings.Count(want, "is it running?") {
+			t.Errorf("%v: %s", err, text)
 		}
 	}
 	c, err := New("http://127.0.0.1:1", WithRetryFor(0))

@@ -4,8 +4,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -169,16 +172,37 @@ func (e *unreachable) Error() string {
 	if why := distrust(e.err); why != "" {
 		return fmt.Sprintf("sidelock: %s: %s: %v", e.call, why, e.err)
 	}
+	switch {
+	case notMet(e.err):
+	case tooSlow(e.err):
+		return fmt.Sprintf("sidelock: %s: the sidecar takes connections and does not answer: it is stopped, or hangs", e.call)
+	case errors.Is(e.err, io.EOF), errors.Is(e.err, io.ErrUnexpectedEOF), errors.Is(e.err, syscall.ECONNRESET):
+		return fmt.Sprintf("sidelock: %s: the sidecar ended the connection: %v", e.call, e.err)
+	}
 	return fmt.Sprintf("sidelock: %s: no answer from the sidecar; is it running? %v", e.call, e.err)
+}
+
+// notMet says whether there was no connection at all.
+func notMet(err error) bool {
+	var op *net.OpError
+	var dns *net.DNSError
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns)
+}
+
+// tooSlow says whether patience was all that ended.
+func tooSlow(err error) bool {
+	var timed interface{ Timeout() bool }
+	return errors.Is(err, errTooSlow) || errors.As(err, &timed) && timed.Timeout()
 }
 
 // distrust says what to do where TLS was the matter; "" where it was not.
 func distrust(err error) string {
 	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &certificate):
 		return "the sidecar's certificate is not trusted here; name the authority that signed it, or use a host name that it has"
-	case errors.Is(err, http.ErrSchemeMismatch):
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
 		return "what answered does not speak TLS; if it is the sidecar, its address begins with http://"
 	}
 	return ""

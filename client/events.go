@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"net/http"
 	"sync"
@@ -98,7 +97,7 @@ func (f *eventFeed) follow(ctx context.Context, yield func(Event, error) bool) e
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-silence.C:
-			return &unreachable{r.call, fmt.Errorf("nothing was said for %s", eventsSilence)}
+			return &unreachable{r.call, errTooSlow}
 		case got := <-f.lines:
 			switch {
 			case got.from != s:
