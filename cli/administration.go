@@ -23,7 +23,7 @@ type administration struct {
 // adminWay is how an administrator's call gets to a sidecar.
 type adminWay struct {
 	socket string         // "": with a key
-	keyed  *client.Client // to the API
+	keyed  *client.Client // to the API; with a key, where that is needed
 	server string         // for people
 }
 
@@ -32,9 +32,20 @@ func (a *administration) administrators(c *call, r reader) adminWay {
 	socket := c.given["data-dir"] || c.given["admin-socket"]
 	aloud := c.given["api-key-file"] && a.APIKeyFile.from == ""
 	if a.hasKey() && (aloud || !socket) {
-		return adminWay{keyed: a.client(r, quick()), server: a.url(r)}
+		return a.everybody(r)
 	}
 	return adminWay{socket: a.adminSocket(c, r), server: "the admin socket"}
+}
+
+// socketSpoken says whether the command line itself names the socket.
+func (a *administration) socketSpoken() bool {
+	spoken := func(t *text) bool { return len(t.words) > 0 && t.from == "" }
+	return spoken(&a.DataDir) || spoken(&a.AdminSocket)
+}
+
+// everybody is the way of calls that need no administrator.
+func (a *administration) everybody(r reader) adminWay {
+	return adminWay{keyed: a.client(r, quick()), server: a.url(r)}
 }
 
 func (w adminWay) open(ctx context.Context) (*client.Client, error) {
@@ -67,6 +78,15 @@ func (a *administration) adminSocket(c *call, r reader) string {
 	return absolute
 }
 
+// longSocket says what is to be done where the path of the admin socket is too long for one; "" where it is not.
+func longSocket(socket string) string {
+	if len(socket) <= maxSocketPath {
+		return ""
+	}
+	return fmt.Sprintf("the path of the admin socket, %s, is too long for a socket: it has %d bytes, at most %d will do. What to do: choose a shorter --data-dir, or use an API key with admin",
+		socket, len(socket), maxSocketPath)
+}
+
 // reachable says, before anything is asked, what is in the way of the admin socket and what to do.
 func reachable(ctx context.Context, socket string) error {
 	ctx, cancel := context.WithTimeout(ctx, askAgainFor)
@@ -75,6 +95,8 @@ func reachable(ctx context.Context, socket string) error {
 	switch {
 	case err == nil:
 		return conn.Close()
+	case len(socket) > maxSocketPath:
+		return errors.New(longSocket(socket))
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no admin socket at %s: run this on a machine (in a container: inside it) where a sidecar of the group runs, and name its data directory with --data-dir, as its `serve` has it", socket)
 	case errors.Is(err, fs.ErrPermission):

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -107,6 +108,9 @@ func run(args []string, c *call) int {
 		return ExitFailed
 	}
 	c.name = parser.Model.Name
+	if len(args) > 0 && args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
+	}
 	c.warnings = c.env.unknown(parser.Model)
 	args, c.behind = sift(parser.Model, args, c.faults)
 	c.misspelt = len(c.faults.list)

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -76,7 +78,8 @@ func (s *connection) credentials(r reader) (options []client.Option) {
 			r.faults.add("api-ca", &s.APICA.setting, "%v", err)
 			return options
 		}
-		if server := s.url(r); !strings.HasPrefix(server, "https://") {
+		server := s.url(r)
+		if _, wrong := client.New(server); wrong == nil && !strings.HasPrefix(server, "https://") { // one that is wrong is told of later, without its secrets
 			r.faults.add("api-ca", &s.APICA.setting, "is of no use with %s: certificates are for addresses that begin with https://", server)
 		}
 		options = append(options, s.tried(r, "api-ca", &s.APICA, client.WithCA(pem)))
@@ -151,10 +154,20 @@ func whatToDo(err error, server string, localHelps bool) string {
 		return "; `sidelock status` says what is wrong with the group"
 	case errors.As(err, &distrusted):
 		return "; --api-ca names the file of an authority"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Sprintf("; --server is %s", server)
+	case errors.Is(err, client.ErrUnavailable) && !notMet(err):
+		return "; see `sidelock doctor`, on its machine"
 	case errors.Is(err, client.ErrUnavailable):
 		return fmt.Sprintf("; start one with `sidelock serve`, or say with --server where it is, if not at %s", server)
 	}
 	return ""
+}
+
+// notMet says whether there was no connection at all.
+func notMet(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // plainError is an error of the client without the program's name, which the command says already.

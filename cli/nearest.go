@@ -1,12 +1,19 @@
 package cli
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // didYouMean is a hint with the candidate nearest to word, or nothing if none is near.
 func didYouMean(word string, candidates []string) string {
 	best, distance := "", len(word)/3+2
 	for _, c := range candidates {
-		if d := edits(word, c); d < distance {
+		d := edits(word, c)
+		if strings.HasPrefix(c, word+"_") || strings.HasPrefix(c, word+"-") { // what is lacking are whole words
+			d = 1
+		}
+		if d < distance {
 			best, distance = c, d
 		}
 	}

@@ -20,7 +20,12 @@ func (l *releaseCommand) force(r reader, plan releasePlan) error {
 		r.faults.add("reason", nil, "is missing: the holder is told why, and the history remembers it")
 	}
 	immediate := r.boolean("immediate", &l.Immediate)
-	way := l.administrators(c, r)
+	var way adminWay
+	if plan.token == 0 && !l.socketSpoken() {
+		way = l.everybody(r) // it is only shown who holds
+	} else {
+		way = l.administrators(c, r)
+	}
 	if err := c.faults.err(c.name); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -106,15 +107,17 @@ func (c *call) askToRemove(ctx context.Context, group *client.Cluster, m client.
 	}
 	p := c.printer()
 	p.line("%s (%s) is a %s.", p.paint(strong, safe(called(m.MemberRef))), safe(m.ID), whoIs(m))
+	if m.Healthy {
+		p.line("It would go on as an agent, and may become a member again. To be rid of it, stop it.")
+	}
 	switch {
-	case m.Healthy:
-		p.line("It would go on as an agent, and may become a member again. To be rid of it, stop it and wait: it is replaced and removed without this.")
 	case m.Role == roleVoter && anyWell(group.Members, roleSpare):
 		p.line("A spare would take its place.")
 	case m.Role == roleVoter && anyWell(group.Members, roleAgent):
 		p.line("There is no spare: an agent would become one first, and then take its place, unless it is never to be a member.")
 	case m.Role == roleVoter:
-		p.line("There is nobody to take its place: the group would go on with one voter less.")
+		left, bears := withoutVoter(group.Members, m)
+		p.line("There is nobody to take its place: the group would go on with %s, of which %s may be lost.", counted(left, roleVoter), bears)
 	}
 	p.write("Type yes to take it out of the group; anything else stops: ")
 	if p.err != nil {
@@ -129,6 +132,23 @@ func (c *call) askToRemove(ctx context.Context, group *client.Cluster, m client.
 		return errors.New("nothing was done")
 	}
 	return nil
+}
+
+// withoutVoter is how many voters there are without this one, and how many of them may be lost, in a word.
+func withoutVoter(members []client.Member, without client.Member) (voters int, bears string) {
+	well := 0
+	for _, m := range members {
+		if m.Role == roleVoter && m.ID != without.ID {
+			voters++
+			if m.Healthy {
+				well++
+			}
+		}
+	}
+	if spare := well - (voters/2 + 1); spare > 0 {
+		return voters, strconv.Itoa(spare)
+	}
+	return voters, "none"
 }
 
 func anyWell(members []client.Member, role string) bool {

@@ -41,6 +41,7 @@ func (s *serveCommand) check(c *call) ServeConfig {
 		LogFormat:    r.oneOf("log-format", &s.LogFormat, LogText, LogJSON),
 		Warnings:     c.warnings,
 	}
+	cfg.adminSocket()
 	r.string("config", &s.Config) // loaded already; here only "needs a value"
 	if cfg.Voters%2 == 0 {
 		r.faults.add("voters", &s.Voters.setting, "%d voters survive no more failures than %d, and every commit waits for one more: use an odd number",
@@ -84,6 +85,17 @@ func (s *serveCommand) dataDir(c *call, r reader) string {
 		return ""
 	}
 	return filepath.Clean(dir)
+}
+
+// adminSocket warns where there can be none.
+func (cfg *ServeConfig) adminSocket() {
+	if cfg.DataDir == "" {
+		return
+	}
+	socket, err := filepath.Abs(filepath.Join(cfg.DataDir, AdminSocket))
+	if long := longSocket(socket); err == nil && long != "" {
+		cfg.Warnings = append(cfg.Warnings, "administrators' calls are not available here: "+long)
+	}
 }
 
 func (s *serveCommand) allowHosts(r reader) []string {

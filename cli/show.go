@@ -99,7 +99,17 @@ func showLock(ctx context.Context, c *call, p *printer, from source, name string
 		t.print(p, "")
 	}
 	showHistory(c, p, history, now)
+	if !l.Held && len(l.Holders) == 0 && len(l.Queue) == 0 && inUse(ctx, from, name) {
+		p.line("")
+		p.line("an election of that name exists: --election")
+	}
 	return nil
+}
+
+// inUse says whether there is an election of that name. If it is not known, there is nothing to say.
+func inUse(ctx context.Context, from source, name string) bool {
+	e, err := from.client.GetElection(ctx, name)
+	return err == nil && (e.Leader != nil || len(e.Candidates) > 0)
 }
 
 func showElection(ctx context.Context, c *call, p *printer, from source, name string) error {

@@ -22,6 +22,13 @@ type fakeSidecar struct {
 	mu      sync.Mutex
 	answers map[string]fakeAnswer // by "GET /v1/locks/nightly", with or without a query
 	asked   []string              // with the query
+	first   map[string]early      // answers before those
+}
+
+// early is what is answered so many times, before anything else.
+type early struct {
+	left int
+	body string
 }
 
 type fakeAnswer struct {
@@ -37,7 +44,7 @@ type fakeDelete struct {
 
 func newFakeSidecar(t *testing.T) *fakeSidecar {
 	t.Helper()
-	s := &fakeSidecar{streams: make(chan *fakeStream, 10), deletes: make(chan fakeDelete, 10), answers: map[string]fakeAnswer{}}
+	s := &fakeSidecar{streams: make(chan *fakeStream, 10), deletes: make(chan fakeDelete, 10), answers: map[string]fakeAnswer{}, first: map[string]early{}}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(func() {
 		s.Server.CloseClientConnections()
@@ -51,6 +58,13 @@ func (s *fakeSidecar) on(call string, status int, body string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answers[call] = fakeAnswer{status, body}
+}
+
+// atFirst sets what the first calls are answered, of those that on sets the answer to.
+func (s *fakeSidecar) atFirst(call string, times int, body string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first[call] = early{times, body}
 }
 
 // onSocket has it listen on a Unix socket too.
@@ -79,6 +93,10 @@ func (s *fakeSidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, known := s.answers[r.Method+" "+r.URL.RequestURI()]
 	if !known {
 		answer, known = s.answers[r.Method+" "+r.URL.Path]
+	}
+	if e := s.first[r.Method+" "+r.URL.Path]; e.left > 0 {
+		answer.body = e.body
+		s.first[r.Method+" "+r.URL.Path] = early{e.left - 1, e.body}
 	}
 	s.mu.Unlock()
 	switch {

@@ -37,7 +37,7 @@ func TestWrongWordsAreNamedBeforeAnythingIsDone(t *testing.T) {
 		{"force without a reason", nil, []string{"release", "--force", "a", "--token", "7"}, []string{"--reason: is missing"}},
 		{"force by lease", nil, []string{"release", "--force", "a", "--token", "7", "--reason", "x", "--lease", "y"}, []string{"--lease: is what a holder releases by"}},
 		{"no token", nil, []string{"release", "--force", "a", "--token", "x", "--reason", "y"}, []string{`--token: "x" is no fencing token`}},
-		{"no home", []string{"HOME="}, []string{"release", "--force", "a"}, []string{"--data-dir: "}},
+		{"no home", []string{"HOME="}, []string{"release", "--force", "a", "--token", "7", "--reason", "x"}, []string{"--data-dir: "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newFakeSidecar(t)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sidelock/sidelock/cli/doctor"
 	"github.com/sidelock/sidelock/client"
 )
 
@@ -33,7 +34,7 @@ func (s *statusCommand) Run(c *call) error {
 		p.line("ready")
 		return p.err
 	}
-	group, err := cl.Cluster(ctx)
+	group, err := doctor.Settled(ctx, cl)
 	if err != nil {
 		return source{server: server, local: true}.failed(err)
 	}
@@ -90,11 +91,11 @@ func ailments(g *client.Cluster) []string {
 		}
 	}
 	if len(down) > 0 {
-		verb := "is"
+		are, run := "is", "it runs"
 		if len(down) > 1 {
-			verb = "are"
+			are, run = "are", "they run"
 		}
-		wrong = append(wrong, fmt.Sprintf("%s %s not heard of: see whether it runs and the peer ports are open", strings.Join(down, ", "), verb))
+		wrong = append(wrong, fmt.Sprintf("%s %s not heard of: see whether %s and the peer ports are open", strings.Join(down, ", "), are, run))
 	}
 	if g.FailureTolerance == 0 && voters > 2 {
 		wrong = append(wrong, "if one more voter is lost, the group stops")
@@ -104,6 +105,15 @@ func ailments(g *client.Cluster) []string {
 
 // notable says what is no fault, and worth knowing all the same.
 func notable(g *client.Cluster) (notes []string) {
+	voters := 0
+	for _, m := range g.Members {
+		if m.Role == roleVoter && m.Healthy {
+			voters++
+		}
+	}
+	if g.FailureTolerance == 0 && voters == 2 {
+		notes = append(notes, "if one of the two voters is lost, the group stops: with a third one it would go on")
+	}
 	if versions := skew(g.Members); versions != "" {
 		notes = append(notes, "versions differ: "+versions+". That is as it should be during an upgrade, and not for long: features of a new release wait for the last sidecar")
 	}

@@ -215,6 +215,9 @@ func (e *unreachable) Unwrap() error { return e.err }
 // errTooSlow is a try that was given up. It is not context.DeadlineExceeded: that is for the caller's own context.
 var errTooSlow = errors.New("nothing came for too long")
 
+// errNoWord is a wait that was over before it was clear whether anybody is there.
+var errNoWord = errors.New("nothing came in time")
+
 // strange is an answer that makes no sense.
 type strange struct{ call, what string }
 

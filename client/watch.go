@@ -144,7 +144,7 @@ func (w *watch) checkWait(now instant) {
 		case w.last != nil:
 			w.fail(w.last)
 		default: // it never said that there is a line
-			w.fail(&unreachable{w.t.request.call, errTooSlow})
+			w.fail(&unreachable{w.t.request.call, errNoWord})
 		}
 		w.gone = false // so it is, for all that the sidecar knows
 	case w.next != nil && now.since(w.next.sent) > openWithin:

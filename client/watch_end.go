@@ -44,7 +44,7 @@ func (w *watch) delete(ctx context.Context, within time.Duration) error {
 	if stopped.last != nil {
 		return stopped.last
 	}
-	return &unreachable{stopped.call, errTooSlow}
+	return &unreachable{stopped.call, errNoWord}
 }
 
 // leaveLine makes sure that nothing is left of a tenure that was never held. Closing a live stream is enough; without

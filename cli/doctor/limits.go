@@ -24,6 +24,10 @@ const (
 	fsyncWithin = 3 * time.Second // for all writes
 	askWithin   = 3 * time.Second // one question to the sidecar that runs here
 	lookWithin  = time.Second     // who uses a port
+
+	settlesWithin   = time.Second // a group in which somebody is not heard of
+	settleLookEvery = 100 * time.Millisecond
+
 	peersAtOnce = 16
 	maxPeers    = 64 // that are visited
 	pollSecrets = time.Hour

@@ -23,7 +23,7 @@ func (d *examination) sidecar(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	d.running, err = admin.Cluster(ctx)
+	d.running, err = Settled(ctx, admin)
 	switch {
 	case tooSlow(err):
 		d.fail(Sidecar, "", "see its log and its disk; kill -CONT lets a stopped process go on", "one runs here, takes connections and does not answer: it is stopped, or hangs")
