@@ -60,8 +60,8 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 	if err == nil {
 		newSupervisor(log).follow(ctx, node.Status)
 		<-ctx.Done()
+		log.Info("stopping", "why", context.Cause(ctx))
 	}
-	log.Info("stopping", "why", context.Cause(ctx))
 	if why := errors.Join(err, fatal(ctx)); why != nil {
 		return errors.Join(why, shutDown(node, servers))
 	}

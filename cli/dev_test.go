@@ -153,7 +153,7 @@ func TestASecondCtrlCKillsNodesThatDoNotStop(t *testing.T) {
 	d.out.await(t, "Ctrl-C stops everything")
 	pid, _ := strconv.Atoi(d.out.await(t, fmt.Sprintf(rowPattern, "n1", "voter"))[2])
 	d.signals <- os.Interrupt
-	d.signals <- os.Interrupt
+	d.signals <- syscall.SIGTERM // the same one, as soon, would be an echo
 	d.exit(t)
 	if err := syscall.Kill(pid, 0); err == nil {
 		t.Errorf("process %d is left", pid)

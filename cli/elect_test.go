@@ -37,10 +37,12 @@ func expectResign(t *testing.T, s *fakeSidecar, h *fakeStream) {
 func TestACandidateSaysWhenItLeadsAndResignsAtASignal(t *testing.T) {
 	t.Parallel()
 	s, p, h := electing(t, "--value", "10.0.0.1:80", "--owner", "me")
+	s.on("GET /v1/elections/boss", 200, bossLed)
 	if h.form.Get("value") != "10.0.0.1:80" || h.form.Get("owner") != "me" {
 		t.Errorf("%v", h.form)
 	}
 	h.say(`{"event":"standby","position":1,"lease":%q}`, h.lease)
+	p.log.await(t, `sidelock elect: waiting for election boss, number 1 in line, web-0 has led for 1m\n`)
 	h.lead(17, long, long)
 	p.out.await(t, `(?m)^\d\d:\d\d:\d\d  leading   boss  token 17$`)
 	h.say(`{"event":"lost","reason":"expired"}`)

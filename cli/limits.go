@@ -64,6 +64,9 @@ const (
 	removalLookEvery   = 100 * time.Millisecond
 )
 
+// echoWithin is how long after a signal the same one again is its echo, and nobody who insists.
+const echoWithin = 100 * time.Millisecond
+
 // The bounds of `sidelock run` and `sidelock elect`.
 const (
 	maxKillAfter      = 10 * time.Second       // of what is chosen where nothing is said

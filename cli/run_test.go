@@ -286,6 +286,24 @@ func TestAWaitThatIsOverIsExit75(t *testing.T) {
 	}
 }
 
+// TestAWaitIsToldOnceWhereThereIsNoTerminal: else the log of a cron job does not say why nothing happens.
+func TestAWaitIsToldOnceWhereThereIsNoTerminal(t *testing.T) {
+	t.Parallel()
+	s := newFakeSidecar(t)
+	s.on("GET /v1/locks/nightly", 200, `{"name":"nightly","state":"held","limit":1,"index":9,"holders":[{"owner":"web-1","token":16,"limit":1,"held_for_ms":8200,"expires_in_ms":9100}]}`)
+	p := start(t, s, append([]string{"run", "--lock", "nightly"}, sh("exit 0")...)...)
+	h := s.next(t)
+	h.say(`{"event":"queued","position":2,"lease":%q}`, h.lease)
+	p.log.await(t, `sidelock run: waiting for lock nightly, number 2 in line, held by web-1 for 8\.2s\n`)
+	h.say(`{"event":"queued","position":1,"lease":%q}`, h.lease)
+	h.held(17, long, long)
+	close(s.released(t).answered)
+	p.exit()
+	if n := strings.Count(p.log.String(), "waiting for"); n != 1 {
+		t.Errorf("it was told %d times: %s", n, p.log)
+	}
+}
+
 func TestAWaitThatNobodyAnsweredIsNotHeldByAnother(t *testing.T) {
 	t.Parallel()
 	s := newFakeSidecar(t)

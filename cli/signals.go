@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // stopSignals returns the channel on which a person or a supervisor asks to stop, and the function that gives the
@@ -21,25 +22,64 @@ func stopSignals() (<-chan os.Signal, func()) {
 	return ch, func() { signal.Stop(ch) }
 }
 
-// untilSignal derives a context that ends with the first signal; a second one calls again, at most once and on its
+// untilSignal derives a context that ends with the first signal, which is its cause; a second one calls again, at most once and on its
 // own goroutine. The returned function ends the watch and waits for it.
 func untilSignal(parent context.Context, signals <-chan os.Signal, again func()) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(parent)
+	ctx, cancel := context.WithCancelCause(parent)
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for _, act := range []func(){cancel, again} {
-			select {
-			case <-signals:
-				act()
-			case <-quit:
-				return
+		select {
+		case first := <-signals:
+			cancel(&interrupted{first})
+			if insisted(first, signals, quit) {
+				again()
 			}
+		case <-quit:
 		}
 	}()
 	return ctx, func() {
 		close(quit)
 		<-done
-		cancel()
+		cancel(nil)
 	}
+}
+
+// insisted waits for a second signal. The echo of the first is none: timeout(1) signals its child and then its whole process group.
+func insisted(first os.Signal, signals <-chan os.Signal, quit <-chan struct{}) bool {
+	for began := time.Now(); ; {
+		select {
+		case s := <-signals:
+			if s != first || time.Since(began) > echoWithin {
+				return true
+			}
+		case <-quit:
+			return false
+		}
+	}
+}
+
+// interrupted is what a signal has ended.
+type interrupted struct{ by os.Signal }
+
+// Error names the signal.
+func (i *interrupted) Error() string {
+	switch i.by {
+	case os.Interrupt:
+		return "got SIGINT"
+	case syscall.SIGTERM:
+		return "got SIGTERM"
+	}
+	return "got the signal " + i.by.String()
+}
+
+// Unwrap makes it what contexts end with.
+func (i *interrupted) Unwrap() error { return context.Canceled }
+
+// exit is the code of a program that the signal has ended.
+func (i *interrupted) exit() error {
+	if s, ok := i.by.(syscall.Signal); ok {
+		return exitWith(ExitSignal + int(s))
+	}
+	return exitWith(ExitFailed)
 }

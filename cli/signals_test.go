@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestTheFirstSignalAsksAndTheSecondInsists(t *testing.T) {
@@ -26,6 +28,30 @@ func TestTheFirstSignalAsksAndTheSecondInsists(t *testing.T) {
 		synctest.Wait()
 		if insisted != 1 {
 			t.Error("a second signal must")
+		}
+		release()
+	})
+}
+
+// TestEchoOfASignalDoesNotInsist: timeout(1) signals its child and then its group, the child among it.
+func TestEchoOfASignalDoesNotInsist(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		signals, insisted := make(chan os.Signal, 2), 0
+		ctx, release := untilSignal(context.Background(), signals, func() { insisted++ })
+		signals <- syscall.SIGTERM
+		signals <- syscall.SIGTERM
+		synctest.Wait()
+		if insisted != 0 {
+			t.Error("an echo insists")
+		}
+		if why := context.Cause(ctx); why.Error() != "got SIGTERM" || !errors.Is(why, context.Canceled) {
+			t.Errorf("it ended by %v", why)
+		}
+		time.Sleep(time.Second)
+		signals <- syscall.SIGTERM
+		synctest.Wait()
+		if insisted != 1 {
+			t.Error("whoever asks again later insists")
 		}
 		release()
 	})

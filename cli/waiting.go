@@ -4,19 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
-	"syscall"
 	"time"
 )
 
 // waiting is the wait for a lock or a leadership, as a person sees it: on a terminal a line that tells how it goes, else
-// nothing but troubles. Its methods may be called concurrently.
+// one when it begins, and troubles. Its methods may be called concurrently.
 type waiting struct {
 	c    *call
 	out  *unhurried
 	what string // "lock nightly"
 	live bool   // there is a person to entertain
+
+	inLine chan struct{} // has room for the news that the wait has begun
 
 	mu       sync.Mutex
 	began    time.Time // zero: nobody waits
@@ -26,7 +26,7 @@ type waiting struct {
 }
 
 func newWaiting(c *call, what string) *waiting {
-	return &waiting{c: c, out: newUnhurried(c.stderr), what: what, live: c.host.terminal(c.stderr)}
+	return &waiting{c: c, out: newUnhurried(c.stderr), what: what, live: c.host.terminal(c.stderr), inLine: make(chan struct{}, 1)}
 }
 
 // say prints a line of its own.
@@ -43,6 +43,10 @@ func (w *waiting) queued(position int) {
 	defer w.mu.Unlock()
 	w.position = position
 	w.paint()
+	select {
+	case w.inLine <- struct{}{}:
+	default:
+	}
 }
 
 // setWho says who has it.
@@ -63,6 +67,10 @@ func (w *waiting) start() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.began, w.position, w.who = time.Now(), 0, ""
+	select {
+	case <-w.inLine: // of the wait before
+	default:
+	}
 }
 
 func (w *waiting) stop() {
@@ -78,17 +86,23 @@ func (w *waiting) paint() {
 	if !w.live || w.began.IsZero() || since < showWaitAfter {
 		return
 	}
-	line := fmt.Sprintf("waiting %s for %s", humane(since.Truncate(time.Second)), w.what)
-	if w.position > 0 {
-		line += fmt.Sprintf(", number %d in line", w.position)
-	}
-	if w.who != "" {
-		line += ", " + w.who
-	}
+	line := fmt.Sprintf("waiting %s for %s", humane(since.Truncate(time.Second)), w.text())
 	if line = clip(safe(line), terminalWidth(w.c.stderr)); line != w.shown {
 		fmt.Fprint(w.out, "\r\x1b[K"+line)
 		w.shown = line
 	}
+}
+
+// text is what is waited for, and who is in the way.
+func (w *waiting) text() string {
+	text := w.what
+	if w.position > 0 {
+		text += fmt.Sprintf(", number %d in line", w.position)
+	}
+	if w.who != "" {
+		text += ", " + w.who
+	}
+	return text
 }
 
 func (w *waiting) clear() {
@@ -147,44 +161,56 @@ func await[T any](w *waiting, look func(context.Context) string, begin func(cont
 	}
 }
 
-// interrupted is a wait that a signal has ended.
-type interrupted struct{ by os.Signal }
-
-func (i *interrupted) Error() string { return "ended by " + i.by.String() }
-
-// exit is the code of a program that the signal has ended.
-func (i *interrupted) exit() error {
-	if s, ok := i.by.(syscall.Signal); ok {
-		return exitWith(ExitSignal + int(s))
-	}
-	return exitWith(ExitFailed)
-}
-
-// lookOut keeps the line on the screen true until the function that it returns is called.
+// lookOut tells of the wait until the function that it returns is called.
 func (w *waiting) lookOut(look func(context.Context) string) (stop func()) {
-	if !w.live {
-		return func() {}
+	tell := w.announce
+	if w.live {
+		tell = w.entertain
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		ticker := time.NewTicker(paintWaitEvery)
-		defer ticker.Stop()
-		for last := time.Now(); ; {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			if time.Since(last) >= lookEvery || w.unknown() {
-				w.setWho(look(ctx))
-				last = time.Now()
-			}
-			w.tick()
-		}
+		tell(ctx, look)
 	}()
 	return func() { cancel(); <-done }
+}
+
+// announce says, once, that there is a wait: a log is to tell why nothing happens.
+func (w *waiting) announce(ctx context.Context, look func(context.Context) string) {
+	select {
+	case <-w.inLine:
+	case <-ctx.Done():
+		return
+	}
+	w.setWho(look(ctx))
+	if ctx.Err() == nil {
+		w.say("waiting for %s", safe(w.told()))
+	}
+}
+
+// entertain keeps the line on the screen true.
+func (w *waiting) entertain(ctx context.Context, look func(context.Context) string) {
+	ticker := time.NewTicker(paintWaitEvery)
+	defer ticker.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if time.Since(last) >= lookEvery || w.unknown() {
+			w.setWho(look(ctx))
+			last = time.Now()
+		}
+		w.tick()
+	}
+}
+
+func (w *waiting) told() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text()
 }
 
 func (w *waiting) unknown() bool {

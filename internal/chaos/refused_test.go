@@ -39,6 +39,23 @@ func TestLoneGroupRefusesToBecomePartOfALargerOne(t *testing.T) {
 	wantHolder(t, n, "mine", n.Name, held.Token)
 }
 
+func TestStopSaysWhatAskedForIt(t *testing.T) {
+	t.Parallel()
+	n := chaos.Start(t, 1).Nodes[0]
+	rival := chaos.Plan(t, 1).Nodes[0]
+	rival.Start("--api-addr", n.API)
+	if code := rival.Wait(); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	wantLog(t, rival, "open the API")
+	if log := rival.Log(); strings.Contains(log, "msg=stopping") {
+		t.Errorf("it never ran: %s", log)
+	}
+	n.Terminate()
+	n.Wait()
+	wantLog(t, n, `msg=stopping why="got SIGTERM"`)
+}
+
 func TestSecondProcessOnADirectoryIsRefused(t *testing.T) {
 	t.Parallel()
 	g := chaos.Start(t, 1)
