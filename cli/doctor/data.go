@@ -23,7 +23,7 @@ func (d *examination) dataDir(context.Context) {
 	case d.dataErr != nil:
 		d.fail(DataDir, "", "", "%v", d.dataErr)
 		return
-	case in.InUse && d.running == nil:
+	case in.InUse && d.running == nil && !d.mute:
 		d.warn(DataDir, "", "if none is just starting or stopping, see what that process does", "%s is in use by another process%s, which does not answer", dir, in.Holder)
 		return
 	case in.InUse:

@@ -94,6 +94,7 @@ type examination struct {
 	found func(Finding)
 
 	running *client.Cluster // what the sidecar that runs here says of its group; nil: none runs, or it does not answer
+	mute    bool            // one that runs here has no socket to be asked through
 	data    store.Inspection
 	dataErr error
 

@@ -62,6 +62,25 @@ func TestOwnSidecarThatIsPausedIsNoOtherProgram(t *testing.T) {
 	if strings.Contains(d.Stdout, "sidelock: get the cluster") || strings.Contains(d.Stdout, "deadline exceeded") {
 		t.Errorf("it shows what is meant for programs: %s", d.Stdout)
 	}
+	asked := n.Run("status", "--server", n.API)
+	if asked.Code != 1 || !strings.Contains(asked.Stderr, "takes connections and does not answer") || strings.Contains(asked.Stderr, "sidelock serve") {
+		t.Errorf("exit code %d: %s", asked.Code, asked.Stderr)
+	}
+}
+
+// TestOwnSidecarWithoutAnAdminSocketIsKnownByItsPorts: the path of the socket would be too long for one.
+func TestOwnSidecarWithoutAnAdminSocketIsKnownByItsPorts(t *testing.T) {
+	t.Parallel()
+	n := chaos.Empty(t).Add("n1", "--cluster-size", "1")
+	n.Dir = filepath.Join(n.Dir, strings.Repeat("x", 120))
+	n.Start()
+	n.AwaitReady()
+	d := consult(t, n)
+	d.want(t, doctor.Warn, doctor.Configuration, "is too long for a socket", "choose a shorter --data-dir")
+	d.want(t, doctor.Warn, doctor.Sidecar, "the path of its admin socket is too long")
+	d.want(t, doctor.OK, doctor.DataDir, "is in use by the sidecar (PID ")
+	d.want(t, doctor.OK, doctor.Port, "--api-addr "+n.API, "the sidecar that runs here")
+	d.want(t, doctor.OK, doctor.Port, "--peer-addr "+n.Peer, "the sidecar that runs here")
 }
 
 func TestWhetherThereIsAGroupIsNotKnownWhereNobodyCouldBeAsked(t *testing.T) {

@@ -72,6 +72,9 @@ func (d *examination) listens(ctx context.Context) bool {
 		d.ok(Sidecar, "", "none runs on this data directory; the last one ended without tidying up")
 	case errors.Is(err, fs.ErrPermission):
 		d.warn(Sidecar, "", "run this as the user that the sidecar runs as", "whether one runs here is not known: %s is another user's", d.cfg.AdminSocket)
+	case errors.Is(err, syscall.EINVAL):
+		d.mute = true
+		d.warn(Sidecar, "", "choose a shorter --data-dir", "whether one runs here is not known: the path of its admin socket is too long for one")
 	default:
 		d.warn(Sidecar, "", "", "whether one runs here is not known: %v", err)
 	}
