@@ -61,6 +61,8 @@ func TestGroupOfTwoVotersIsNoted(t *testing.T) {
 	mustContain(t, out.stdout, "healthy: 2 voters; none may be lost", "note: if one of the two voters is lost, the group stops")
 	s.on("GET /v1/cluster", 200, cluster(oneLeads, "0", voterOne))
 	wantNot(t, invokeOn(t, s, ExitOK, "status").stdout, "note:")
+	s.on("GET /v1/cluster", 200, cluster(oneLeads, "0", voterOne, voterTwo, voterGone))
+	wantNot(t, invokeOn(t, s, ExitFailed, "status").stdout, "note:") // it says so already
 }
 
 // TestOneThatIsNotHeardOfYetIsAskedForAgain: a member that was just taken in, or has come back, is not heard of for a moment.

@@ -107,7 +107,7 @@ func ailments(g *client.Cluster) []string {
 func notable(g *client.Cluster) (notes []string) {
 	voters := 0
 	for _, m := range g.Members {
-		if m.Role == roleVoter && m.Healthy {
+		if m.Role == roleVoter {
 			voters++
 		}
 	}
