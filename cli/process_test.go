@@ -21,6 +21,7 @@ type process struct {
 	out, log *transcript
 	exited   chan struct{}
 	fifo     string
+	alive    *os.File      // its reading end, open before anybody writes: so no end is missed
 	dead     chan struct{} // closed when nothing of the command that it runs is alive, if that was started by sh
 	deadAt   time.Time     // then
 }
@@ -48,6 +49,10 @@ func startWith(t *testing.T, cmd *exec.Cmd, s *fakeSidecar, args ...string) *pro
 	if err := syscall.Mkfifo(p.fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if p.alive, err = os.OpenFile(p.fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.alive.Close() })
 	if cmd.Stdout == nil {
 		cmd.Stdout = p.out
 	}
@@ -97,7 +102,7 @@ func (p *process) exit() int {
 
 // sh is a command: a shell that says its number and then does something. It and all that it starts have a pipe open.
 func sh(script string) []string {
-	return []string{"--", "sh", "-c", `echo pid $$; exec 3<>"$ALIVE"; ` + script}
+	return []string{"--", "sh", "-c", `exec 3<>"$ALIVE"; echo pid $$; ` + script}
 }
 
 // watch waits until the command has begun, and from then on for the death of all that it has started.
@@ -105,13 +110,10 @@ func (p *process) watch() {
 	p.t.Helper()
 	p.pid()
 	go func() {
-		pipe, err := os.Open(p.fifo) // returns when the command has opened it too
-		if err != nil {
-			return
+		if _, err := io.Copy(io.Discard, p.alive); err != nil {
+			return // the test is over
 		}
-		_, _ = io.Copy(io.Discard, pipe)
 		p.deadAt = time.Now()
-		pipe.Close()
 		close(p.dead)
 	}()
 }
