@@ -29,7 +29,7 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 	defer end()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	meters, err := newMeters()
+	meters, err := newMeters(cfg.MetricsNames)
 	if err != nil {
 		return err
 	}
@@ -53,9 +53,9 @@ func serve(ctx context.Context, cfg cli.ServeConfig, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	meters.Watch(gauges{node, cfg.DataDir, func() []trust.Expiry { return append(expiries(), walls.Expiries()...) }})
 	api := httpapi.New(httpapi.Config{Node: apiNode{node}, Recorder: meters, Logger: log, AllowHosts: cfg.AllowHosts,
 		MetricsHandler: meters.Handler(), Keys: walls.keys, Version: cli.ReadVersion().Version, Draining: node.Draining})
+	meters.Watch(gauges{node, api, cfg.DataDir, cfg.MetricsNames, func() []trust.Expiry { return append(expiries(), walls.Expiries()...) }})
 	servers, err := listen(cfg, api, walls, stop)
 	if err == nil {
 		newSupervisor(log).follow(ctx, node.Status)
@@ -155,57 +155,12 @@ const (
 	closeTimeout   = 5 * time.Second
 )
 
-func newMeters() (*metrics.Metrics, error) {
+func newMeters(names []string) (*metrics.Metrics, error) {
 	v := cli.ReadVersion()
 	return metrics.New(prometheus.NewRegistry(), metrics.BuildInfo{Version: v.Version, Commit: v.Commit, GoVersion: v.Go, Raft: v.Raft},
-		httpapi.Ops(), httpapi.Codes())
-}
-
-// gauges reads a node's values for a scrape.
-type gauges struct {
-	node     *raftnode.Node
-	dir      string
-	expiries func() []trust.Expiry
-}
-
-var _ metrics.Source = gauges{}
-
-func (g gauges) Gauges() metrics.Gauges {
-	st, counts := g.node.Status(), g.node.Counts()
-	out := metrics.Gauges{
-		Sidecars: roles(st), Certificates: g.certificates(),
-		ClusterID: st.ClusterID, HasLeader: st.Leader != nil, IsLeader: st.IsLeader, HealthyVoters: st.HealthyVoters,
-		FailureTolerance: max(metrics.Unknown, st.FailureTolerance), Term: st.Term, LastIndex: st.LastIndex,
-		CommitIndex: st.CommitIndex, AppliedIndex: st.AppliedIndex, DataBytes: raftnode.DiskUsage(g.dir),
-		FeatureLevel: g.node.FeatureLevel(), Leases: counts.Leases, LocksHeld: counts.LocksHeld, ElectionsLed: counts.ElectionsLed, Waiters: counts.Waiters,
-	}
-	return out
+		httpapi.Ops(), httpapi.Codes(), names)
 }
 
 var _ raftnode.Recorder = (*metrics.Metrics)(nil)
 var _ httpapi.Recorder = (*metrics.Metrics)(nil)
 var _ httpapi.Node = apiNode{}
-
-// certificates are the ends of those in use, the earliest of each use.
-func (g gauges) certificates() map[string]float64 {
-	ends := map[string]float64{}
-	for _, e := range g.expiries() {
-		at := float64(e.NotAfter.Unix())
-		if first, known := ends[e.Use]; !known || at < first {
-			ends[e.Use] = at
-		}
-	}
-	return ends
-}
-
-// roles counts the sidecars of the group; nil if no roster of it is known.
-func roles(st raftnode.Status) map[string]int {
-	if len(st.Members) == 0 {
-		return nil
-	}
-	count := map[string]int{string(raftnode.Voter): 0, string(raftnode.Spare): 0, string(raftnode.Agent): 0}
-	for _, m := range st.Members {
-		count[string(m.Role)]++
-	}
-	return count
-}

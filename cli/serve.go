@@ -52,6 +52,8 @@ type ServeConfig struct {
 
 	RaftTiming RaftTiming
 
+	MetricsNames []string // which names may be labels of metrics: each a name, or the beginning of one and a *
+
 	DrainTimeout time.Duration // how long a stop waits for clients; may be 0
 
 	LogLevel  slog.Level
@@ -95,6 +97,8 @@ type serveCommand struct {
 	InsecurePeers  toggle `help:"Allow a peer address that is not loopback, without TLS: whoever reaches it is trusted."`
 
 	RaftTiming text `placeholder:"SET" default:"lan" help:"How soon a lost Raft leader is replaced: fast, lan or wan."`
+
+	MetricsNames list `placeholder:"NAME" help:"Locks and elections that have metrics of their own, by name or, as in jobs-*, by the beginning of it; repeatable. At most 100 become labels, those that are seen first."`
 
 	DrainTimeout text `placeholder:"TIME" default:"25s" help:"How long a stop waits for clients to release what they hold; what remains lives out its TTL."`
 

@@ -4,6 +4,10 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"strings"
+
+	"github.com/sidelock/sidelock/lease"
+	"github.com/sidelock/sidelock/metrics"
 )
 
 // nodeName is the pattern of the API's names: a node's label stands in headers, and is the default owner.
@@ -36,6 +40,7 @@ func (s *serveCommand) check(c *call) ServeConfig {
 		InsecurePeers:  r.boolean("insecure-peers", &s.InsecurePeers),
 
 		RaftTiming:   RaftTiming(r.oneOf("raft-timing", &s.RaftTiming, string(TimingLAN), string(TimingFast), string(TimingWAN))),
+		MetricsNames: s.metricsNames(r),
 		DrainTimeout: r.duration("drain-timeout", &s.DrainTimeout, maxDrainTimeout),
 		LogLevel:     r.logLevel("log-level", &s.LogLevel),
 		LogFormat:    r.oneOf("log-format", &s.LogFormat, LogText, LogJSON),
@@ -106,6 +111,19 @@ func (s *serveCommand) allowHosts(r reader) []string {
 		}
 	}
 	return hosts
+}
+
+func (s *serveCommand) metricsNames(r reader) []string {
+	patterns := r.items("metrics-names", &s.MetricsNames)
+	for _, p := range patterns {
+		if prefix, open := strings.CutSuffix(p, "*"); lease.ValidName(prefix) != nil && (prefix != "" || !open) {
+			r.faults.add("metrics-names", &s.MetricsNames.setting, "%q is neither a name nor the beginning of one and a * at the end", p)
+		}
+	}
+	if len(patterns) > metrics.MaxNames {
+		r.faults.add("metrics-names", &s.MetricsNames.setting, "has %d items, at most %d are allowed", len(patterns), metrics.MaxNames)
+	}
+	return patterns
 }
 
 // sockets are the addresses that are to be listened on, to find two settings that want the same.

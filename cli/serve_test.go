@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"reflect"
@@ -33,7 +34,7 @@ func TestEveryFlagReachesTheConfiguration(t *testing.T) {
 		"--allow-host", "locks.example", "--ops-addr", ":5627", "--peer-addr", "0.0.0.0:7000", "--peer-advertise", "web-0.web:7001",
 		"--cluster-size", "5", "--voters", "5", "--join", "web-0:7001", "--join", "web-1:7001,dns:web:7001", "--join", "web-1:7001",
 		"--join", "srv:_peer._tcp.web,file:peers", "--cluster-state", "existing", "--spares", "0", "--member", "never", "--ephemeral",
-		"--zone", "eu-1a", "--insecure-peers", "--raft-timing", "wan", "--drain-timeout", "1m30s", "--log-level", "debug", "--log-format", "json")
+		"--zone", "eu-1a", "--insecure-peers", "--raft-timing", "wan", "--metrics-names", "nightly,jobs-*", "--drain-timeout", "1m30s", "--log-level", "debug", "--log-format", "json")
 	want := ServeConfig{
 		Node: "web-0", DataDir: "/data",
 		APIAddrs:  []ListenAddr{{Addr: "0.0.0.0:80"}, {Addr: "[::1]:81"}, {Addr: "127.0.0.1:0"}},
@@ -42,7 +43,7 @@ func TestEveryFlagReachesTheConfiguration(t *testing.T) {
 		PeerAddr: "0.0.0.0:7000", PeerAdvertise: "web-0.web:7001",
 		Join:        []string{"web-0:7001", "web-1:7001", "dns:web:7001", "srv:_peer._tcp.web", "file:peers"},
 		ClusterSize: 5, Existing: true, Voters: 5, Spares: 0, Agent: true, Ephemeral: true, Zone: "eu-1a", InsecurePeers: true,
-		RaftTiming: TimingWAN, DrainTimeout: 90 * time.Second, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
+		RaftTiming: TimingWAN, MetricsNames: []string{"nightly", "jobs-*"}, DrainTimeout: 90 * time.Second, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -97,6 +98,9 @@ func TestFaultsAreRefusedByName(t *testing.T) {
 		{"no voters", nil, "--voters 0", []string{"--voters: 0 is not within 1 and 7"}},
 		{"even voters", nil, "--voters 4", []string{"--voters: 4 voters survive no more failures than 3"}},
 		{"timing", nil, "--raft-timing quick", []string{`--raft-timing: "quick" is not one of lan, fast, wan`}},
+		{"names with a star in the middle", nil, "--metrics-names ok,a*b", []string{`--metrics-names: "a*b"`}},
+		{"names with a slash", nil, "--metrics-names a/b*", []string{`--metrics-names: "a/b*"`}},
+		{"too many names", nil, "--metrics-names " + strings.Join(numbered("n", 101), ","), []string{"--metrics-names: has 101 items"}},
 		{"drain without unit", nil, "--drain-timeout 25", []string{"--drain-timeout: ", "25s"}},
 		{"drain negative", nil, "--drain-timeout=-1s", []string{"--drain-timeout: "}},
 		{"drain too long", nil, "--drain-timeout 25h", []string{"--drain-timeout: "}},
@@ -121,6 +125,13 @@ func TestFaultsAreRefusedByName(t *testing.T) {
 			}
 		})
 	}
+}
+
+func numbered(prefix string, count int) (names []string) {
+	for i := range count {
+		names = append(names, fmt.Sprint(prefix, i))
+	}
+	return names
 }
 
 func TestAllFaultsAreReportedAtOnce(t *testing.T) {

@@ -77,6 +77,9 @@ func (a *API) AdminHandler() http.Handler { return a.admin }
 // OpsHandler serves /livez, /readyz, /health/leader and /metrics alone, read-only and without a look at Host, for --ops-addr.
 func (a *API) OpsHandler() http.Handler { return a.ops }
 
+// Streams is how many streams are open.
+func (a *API) Streams() int { return int(a.streams.Load()) }
+
 // door is where a request came in.
 type door struct {
 	check func(*http.Request) *problem // before anything is read; nil: none

@@ -91,6 +91,8 @@ func (r recorder) Request(op, code string, seconds float64) {
 	r <- op + " " + code
 }
 
+func (r recorder) Jeopardy() { r <- "jeopardy" }
+
 func TestRequestsAreCountedByOpAndCode(t *testing.T) {
 	r := make(recorder, 1)
 	h := httpapi.New(httpapi.Config{Node: newFakeNode(), Recorder: r}).Handler()

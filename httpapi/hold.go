@@ -169,6 +169,9 @@ func (h *holder) sayAlive(now *raftnode.HoldState, due bool) bool {
 	if !due && jeopardy == h.inJeopardy {
 		return false
 	}
+	if jeopardy && !h.inJeopardy {
+		h.q.api.recorder.Jeopardy()
+	}
 	h.inJeopardy = jeopardy
 	if jeopardy {
 		reason := now.Doubt

@@ -66,10 +66,12 @@ var (
 // Recorder counts requests. Both labels are closed sets: Ops and Codes.
 type Recorder interface {
 	Request(op, code string, seconds float64)
+	Jeopardy() // a client was told that its hold is in doubt
 }
 
 type noRecorder struct{}
 
 func (noRecorder) Request(string, string, float64) {}
+func (noRecorder) Jeopardy()                       {}
 
 var _ Recorder = noRecorder{}

@@ -124,8 +124,8 @@ func post(path string, headers ...string) string {
 
 func TestHoldStreamTellsWhereItsClientStands(t *testing.T) {
 	for _, c := range []struct{ path, waits, holds string }{{"/v1/locks/a/hold", "queued", "held"}, {"/v1/elections/a/hold", "standby", "leading"}} {
-		h := newFakeHold(waiting)
-		s := open(t, serve(t, httpapi.Config{Node: holdNode(h)}), post(c.path))
+		h, recorded := newFakeHold(waiting), make(recorder, 10)
+		s := open(t, serve(t, httpapi.Config{Node: holdNode(h), Recorder: recorded}), post(c.path))
 		if s.resp.StatusCode != 200 || s.resp.Header.Get("Content-Type") != "application/x-ndjson" ||
 			s.resp.Header.Get("Sidelock-Index") != "913" || s.resp.Header.Get("Sidelock-Node") != "n1" || s.resp.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%d %v", s.resp.StatusCode, s.resp.Header)
@@ -149,6 +149,14 @@ func TestHoldStreamTellsWhereItsClientStands(t *testing.T) {
 		}
 		if got := receive(t, h.ended); got != "by client, told true, latest true" {
 			t.Errorf("ended %s", got)
+		}
+		for i := range 2 { // of the frames above: each time that it comes into doubt, and not each time that it is said
+			if got := receive(t, recorded); got != "jeopardy" {
+				t.Errorf("%d. what is counted: %s", i+1, got)
+			}
+		}
+		if got := receive(t, recorded); !strings.HasSuffix(got, "_hold ok") {
+			t.Errorf("counted after two jeopardies: %s", got)
 		}
 	}
 }

@@ -22,7 +22,9 @@
 //
 // # Closed sets
 //
-// No label carries anything that a caller chose: no names, owners, lease IDs.
+// No label carries anything that a caller chose: no owners, no lease IDs, and no
+// names but those that an operator has picked ([New]), of which at most [MaxNames]
+// become labels and stay it for as long as the process lives.
 // Ops and codes are given at construction, reasons are listed here, and whatever
 // else arrives is counted under [Other]; the number of series has a bound that
 // no request can move.

@@ -33,19 +33,41 @@ func (m *Metrics) MembershipChange(change string) {
 	m.membership.WithLabelValues(within(set(MembershipChanges()), change)).Inc()
 }
 
-// GrantWait records how long a grant was waited for, in cluster time; 0 if it
-// was free. Call it on the Raft leader alone, for entries of its own term.
-func (m *Metrics) GrantWait(seconds float64) { observe(m.grantWait, seconds) }
-
-// LeaseEnded counts n leases that ended for a reason of [Reasons]; another
-// reason is counted under [Other], and n below 1 not at all. Call it on the Raft
-// leader alone, for entries of its own term.
-func (m *Metrics) LeaseEnded(reason string, n int) {
-	if n < 1 {
+// Granted counts one grant of a lock or an election, and, unless it was free,
+// how many seconds of cluster time it was waited for. kind is one of [Kinds].
+// Call it on the Raft leader alone, for entries of its own term.
+func (m *Metrics) Granted(kind, name string, waited float64) {
+	m.grants.WithLabelValues(within(m.kinds, kind)).Inc()
+	if waited > 0 {
+		observe(m.grantWait, waited)
+	}
+	if !m.names.match(name) {
 		return
 	}
-	m.leasesEnded.WithLabelValues(within(m.reasons, reason)).Add(float64(n))
+	if !m.names.admit(kind, name) {
+		m.namesLeftOut.Inc()
+		return
+	}
+	for reason := range m.reasons { // an end must not be missed because it is the first
+		m.namedEnds.WithLabelValues(kind, name, reason)
+	}
+	m.namedGrants.WithLabelValues(kind, name).Inc()
 }
+
+// GrantEnded counts one grant that ended for a reason of [Reasons]; another
+// reason is counted under [Other]. Call it on the Raft leader alone, for entries
+// of its own term.
+func (m *Metrics) GrantEnded(kind, name, reason string) {
+	reason = within(m.reasons, reason)
+	m.leasesEnded.WithLabelValues(reason).Inc()
+	if m.names.match(name) && m.names.admit(kind, name) {
+		m.namedEnds.WithLabelValues(kind, name, reason).Inc()
+	}
+}
+
+// Jeopardy counts one hold of this node that came into doubt: half of its TTL
+// had passed and it was not renewed.
+func (m *Metrics) Jeopardy() { m.jeopardy.Inc() }
 
 // RenewalMargin records what was left of a lease when it was renewed, divided by
 // its TTL: 0 to 1, and clamped to that. Call it on the Raft leader alone, for

@@ -6,8 +6,18 @@ import "github.com/prometheus/client_golang/prometheus"
 // Prometheus servers never meet it; it keeps a confused one from costing memory.
 const maxScrapes = 8
 
+// MaxNames is how many names may be labels, locks and elections together: those
+// that are seen first.
+const MaxNames = 100
+
 // Other is the label value that stands for everything outside a closed set.
 const Other = "other"
+
+// Kinds are the kinds of names.
+func Kinds() []string { return []string{"lock", "election"} }
+
+// Roles are what a sidecar may be in its group.
+func Roles() []string { return []string{"voter", "spare", "agent"} }
 
 // Reasons are the ways in which a lease ends: the label values of
 // sidelock_leases_ended_total.

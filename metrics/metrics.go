@@ -35,7 +35,8 @@ type Metrics struct {
 	registry Registry
 	source   atomic.Pointer[Source]
 
-	ops, codes, reasons map[string]struct{} // closed sets; read-only after New
+	ops, codes, reasons, kinds map[string]struct{} // closed sets; read-only after New
+	names                      names
 
 	requests       *prometheus.CounterVec
 	requestSeconds *prometheus.HistogramVec
@@ -44,18 +45,25 @@ type Metrics struct {
 	fsyncSeconds   prometheus.Histogram
 	leaderChanges  prometheus.Counter
 	membership     *prometheus.CounterVec
+	grants         *prometheus.CounterVec
 	grantWait      prometheus.Histogram
 	leasesEnded    *prometheus.CounterVec
 	renewalMargin  prometheus.Histogram
 	lateness       prometheus.Histogram
+	jeopardy       prometheus.Counter
+	namedGrants    *prometheus.CounterVec
+	namedEnds      *prometheus.CounterVec
+	namesLeftOut   prometheus.Counter
 }
 
 // New makes the instruments and registers them with reg, together with those of
 // the Go runtime and of the process. ops and codes are the closed sets of label
-// values for [Metrics.Request]. It fails if reg already has a metric of the same
-// name: one registry serves one sidecar.
-func New(reg Registry, info BuildInfo, ops, codes []string) (*Metrics, error) {
+// values for [Metrics.Request]; patterns say which names of locks and elections
+// may be labels, each a name or the beginning of one and a *. It fails if reg
+// already has a metric of the same name: one registry serves one sidecar.
+func New(reg Registry, info BuildInfo, ops, codes, patterns []string) (*Metrics, error) {
 	m := newInstruments(reg, ops, codes)
+	m.names.patterns = patterns
 	build := gauge("build_info", "What runs on this node; always 1.")
 	build.ConstLabels = prometheus.Labels{
 		"version": info.Version, "commit": info.Commit, "goversion": info.GoVersion, "raft": info.Raft,
@@ -66,7 +74,8 @@ func New(reg Registry, info BuildInfo, ops, codes []string) (*Metrics, error) {
 		prometheus.NewGaugeFunc(build, func() float64 { return 1 }),
 		scrape{m},
 		m.requests, m.requestSeconds, m.commitSeconds, m.batchCommands, m.fsyncSeconds,
-		m.leaderChanges, m.membership, m.grantWait, m.leasesEnded, m.renewalMargin, m.lateness,
+		m.leaderChanges, m.membership, m.grants, m.grantWait, m.leasesEnded, m.renewalMargin, m.lateness, m.jeopardy,
+		m.namedGrants, m.namedEnds, m.namesLeftOut,
 	}
 	var errs []error
 	for _, c := range all {
@@ -107,6 +116,9 @@ func (m *Metrics) initialise() {
 	}
 	for _, change := range MembershipChanges() {
 		m.membership.WithLabelValues(change)
+	}
+	for _, kind := range Kinds() {
+		m.grants.WithLabelValues(kind)
 	}
 	for reason := range m.reasons {
 		m.leasesEnded.WithLabelValues(reason)

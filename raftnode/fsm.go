@@ -3,6 +3,7 @@ package raftnode
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,16 +114,15 @@ func (m *machine) publish() {
 func (m *machine) record(events []lease.Event) {
 	for i := range events {
 		e := &events[i]
+		kind := strings.TrimSuffix(e.Space.String(), "s")
 		switch e.Kind {
 		case lease.EventGranted:
-			if e.Waited > 0 {
-				m.recorder.GrantWait(e.Waited.Seconds())
-			}
+			m.recorder.Granted(kind, e.Name, e.Waited.Seconds())
 		case lease.EventExpired:
-			m.recorder.LeaseEnded(e.Reason.String(), 1)
+			m.recorder.GrantEnded(kind, e.Name, e.Reason.String())
 			m.recorder.ExpiryLateness(e.Late.Seconds())
 		case lease.EventReleased, lease.EventRevoked, lease.EventDisconnected, lease.EventForced:
-			m.recorder.LeaseEnded(e.Reason.String(), 1)
+			m.recorder.GrantEnded(kind, e.Name, e.Reason.String())
 		}
 	}
 }
@@ -212,9 +212,9 @@ type Recorder interface {
 	Batch(commands int)
 	Fsync(seconds float64)
 	LeaderChange()
-	MembershipChange(kind string) // added, promoted, demoted or removed, by this node as Raft leader
-	GrantWait(seconds float64)
-	LeaseEnded(reason string, n int)
+	MembershipChange(kind string)              // added, promoted, demoted or removed, by this node as Raft leader
+	Granted(kind, name string, waited float64) // kind is lock or election; waited is in seconds, 0 if it was free
+	GrantEnded(kind, name, reason string)
 	RenewalMargin(ratio float64)
 	ExpiryLateness(seconds float64)
 }

@@ -72,6 +72,31 @@ func (hs *holds) drop(h *Hold) {
 	delete(hs.all, h)
 }
 
+// HoldCounts says how the holds that are open at this sidecar stand.
+type HoldCounts struct {
+	Waiting, Holding int
+	Jeopardy         int // holding, but not renewed although half of the TTL has passed
+}
+
+// Holds counts the holds that are open here.
+func (n *Node) Holds() (c HoldCounts) {
+	n.holds.mu.Lock()
+	defer n.holds.mu.Unlock()
+	for h := range n.holds.all {
+		h.mu.Lock()
+		switch {
+		case h.now.Standing == lease.Waiting:
+			c.Waiting++
+		case h.now.Standing == lease.Holding && n.validFor(h.end) < h.now.TTL/2:
+			c.Jeopardy++
+		case h.now.Standing == lease.Holding:
+			c.Holding++
+		}
+		h.mu.Unlock()
+	}
+	return c
+}
+
 // loseAll tells every hold that it is over.
 func (hs *holds) loseAll(reason LostReason) {
 	hs.mu.Lock()

@@ -98,6 +98,16 @@ func (n *Node) freshAt() time.Time {
 	return n.fresh.reached(n.machine.applied.Load())
 }
 
+// ReplicaAge is how long ago this node's replica is known to have had all that was committed; negative if there is none, or none that has
+// caught up.
+func (n *Node) ReplicaAge() time.Duration {
+	at := n.freshAt()
+	if n.asMember() == nil || at.IsZero() {
+		return -1
+	}
+	return max(0, time.Since(at))
+}
+
 // majorityContact is the last time at which a majority of voters is known to have followed this leader; zero if that is not known.
 func (n *Node) majorityContact() time.Time {
 	var agos []time.Duration
@@ -185,4 +195,10 @@ func (n *Node) MinTTL() time.Duration {
 func (n *Node) Counts() (c lease.Counts) {
 	n.machine.read(func(s *lease.State) { c = s.Counts() })
 	return c
+}
+
+// Bounds returns what the group's settings let the sizes grow to; the zero Settings on a node without a replica.
+func (n *Node) Bounds() (b lease.Settings) {
+	n.machine.read(func(s *lease.State) { b, _ = s.Settings() })
+	return b
 }

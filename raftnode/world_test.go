@@ -428,12 +428,12 @@ type noRecorder struct{}
 
 var _ Recorder = noRecorder{}
 
-func (noRecorder) Commit(float64)          {}
-func (noRecorder) Batch(int)               {}
-func (noRecorder) Fsync(float64)           {}
-func (noRecorder) LeaderChange()           {}
-func (noRecorder) MembershipChange(string) {}
-func (noRecorder) GrantWait(float64)       {}
-func (noRecorder) LeaseEnded(string, int)  {}
-func (noRecorder) RenewalMargin(float64)   {}
-func (noRecorder) ExpiryLateness(float64)  {}
+func (noRecorder) Commit(float64)                    {}
+func (noRecorder) Batch(int)                         {}
+func (noRecorder) Fsync(float64)                     {}
+func (noRecorder) LeaderChange()                     {}
+func (noRecorder) MembershipChange(string)           {}
+func (noRecorder) Granted(string, string, float64)   {}
+func (noRecorder) GrantEnded(string, string, string) {}
+func (noRecorder) RenewalMargin(float64)             {}
+func (noRecorder) ExpiryLateness(float64)            {}

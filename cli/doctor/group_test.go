@@ -52,7 +52,7 @@ func TestGroupThatCannotFormSaysWhy(t *testing.T) {
 // TestOtherReleaseAndOtherSettingsAreTold: of a peer that runs another release, was told other numbers, and is far away.
 func TestOtherReleaseAndOtherSettingsAreTold(t *testing.T) {
 	t.Parallel()
-	meters, err := metrics.New(prometheus.NewRegistry(), metrics.BuildInfo{}, []string{"x"}, []string{"ok"})
+	meters, err := metrics.New(prometheus.NewRegistry(), metrics.BuildInfo{}, []string{"x"}, []string{"ok"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
