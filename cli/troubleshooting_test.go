@@ -17,6 +17,7 @@ import (
 	"github.com/sidelock/sidelock/httpapi"
 	"github.com/sidelock/sidelock/raftnode/form"
 	"github.com/sidelock/sidelock/raftnode/store"
+	"go.yaml.in/yaml/v3"
 )
 
 const troubleshootingPage = "../docs/troubleshooting.md"
@@ -69,14 +70,52 @@ func TestEveryCodeOfTheAPIHasItsRow(t *testing.T) {
 	wantRows(t, "Error codes of the API", codes...)
 }
 
-func TestEveryCheckAndEveryAlertHasItsRow(t *testing.T) {
+func TestEveryCheckHasItsRow(t *testing.T) {
 	var checks []string
 	for _, c := range doctor.Checks() {
 		checks = append(checks, string(c))
 	}
 	wantRows(t, "What doctor finds", checks...)
-	wantRows(t, "Alerts", "SidelockNoLeader", "SidelockNoTolerance", "SidelockSeveralClusters", "SidelockExpirySpike", "SidelockLeaderFlapping",
-		"SidelockSlowFsync", "SidelockCertificateExpiry", "SidelockLimits", "SidelockVersionSkew")
+}
+
+// TestEveryAlertHasItsRowAndLinksToIt: and the page tells of no alert that there is not.
+func TestEveryAlertHasItsRowAndLinksToIt(t *testing.T) {
+	raw, err := os.ReadFile("../deploy/prometheus/sidelock.rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules struct {
+		Groups []struct {
+			Rules []struct {
+				Alert       string
+				Annotations map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal(raw, &rules); err != nil {
+		t.Fatal(err)
+	}
+	text := section(t, "Alerts")
+	var alerts []string
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			alerts = append(alerts, r.Alert)
+			page, anchor, _ := strings.Cut(r.Annotations["runbook_url"], "#")
+			if row := `| <a id="` + anchor + "\"></a>`" + r.Alert + "` |"; !strings.HasSuffix(page, "/docs/troubleshooting.md") || !strings.Contains(text, row) {
+				t.Errorf("%s links to %s, which is not its row", r.Alert, r.Annotations["runbook_url"])
+			}
+			if r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
+				t.Errorf("%s does not say what is wrong, or what to do: %v", r.Alert, r.Annotations)
+			}
+		}
+	}
+	alerts = slices.Compact(alerts)
+	wantRows(t, "Alerts", alerts...)
+	for _, told := range regexp.MustCompile(`(?m)^\| .*`+"`(Sidelock[A-Za-z]+)` \\|").FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(alerts, told[1]) {
+			t.Errorf("%s is no alert of the rules", told[1])
+		}
+	}
 }
 
 func TestEveryExitCodeHasItsRow(t *testing.T) {
