@@ -47,3 +47,19 @@ func (n *Node) run(args []string) Ran {
 	}
 	return Ran{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
+
+// Beside runs another program beside the group, until the test ends, and returns the file that it prints to.
+func (g *Group) Beside(path string, args ...string) (log string) {
+	g.t.Helper()
+	log = filepath.Join(g.root, filepath.Base(path)+".log")
+	p, err := launch(path, log, args)
+	if err != nil {
+		g.t.Fatalf("start %s: %v", path, err)
+	}
+	g.t.Cleanup(func() {
+		// That it has ended already is no error here.
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	})
+	return log
+}
