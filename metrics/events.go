@@ -37,28 +37,25 @@ func (m *Metrics) MembershipChange(change string) {
 // how many seconds of cluster time it was waited for. kind is one of [Kinds].
 // Call it on the Raft leader alone, for entries of its own term.
 func (m *Metrics) Granted(kind, name string, waited float64) {
-	m.grants.WithLabelValues(within(m.kinds, kind)).Inc()
+	kind = within(m.kinds, kind)
+	m.grants.WithLabelValues(kind).Inc()
 	if waited > 0 {
 		observe(m.grantWait, waited)
 	}
-	if !m.names.match(name) {
-		return
-	}
-	if !m.names.admit(kind, name) {
+	switch {
+	case !m.names.match(name):
+	case m.names.admit(kind, name):
+		m.namedGrants.WithLabelValues(kind, name).Inc()
+	default:
 		m.namesLeftOut.Inc()
-		return
 	}
-	for reason := range m.reasons { // an end must not be missed because it is the first
-		m.namedEnds.WithLabelValues(kind, name, reason)
-	}
-	m.namedGrants.WithLabelValues(kind, name).Inc()
 }
 
 // GrantEnded counts one grant that ended for a reason of [Reasons]; another
 // reason is counted under [Other]. Call it on the Raft leader alone, for entries
 // of its own term.
 func (m *Metrics) GrantEnded(kind, name, reason string) {
-	reason = within(m.reasons, reason)
+	kind, reason = within(m.kinds, kind), within(m.reasons, reason)
 	m.leasesEnded.WithLabelValues(reason).Inc()
 	if m.names.match(name) && m.names.admit(kind, name) {
 		m.namedEnds.WithLabelValues(kind, name, reason).Inc()

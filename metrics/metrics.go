@@ -63,7 +63,7 @@ type Metrics struct {
 // already has a metric of the same name: one registry serves one sidecar.
 func New(reg Registry, info BuildInfo, ops, codes, patterns []string) (*Metrics, error) {
 	m := newInstruments(reg, ops, codes)
-	m.names.patterns = patterns
+	m.names.patterns, m.names.admitted = patterns, m.beginName
 	build := gauge("build_info", "What runs on this node; always 1.")
 	build.ConstLabels = prometheus.Labels{
 		"version": info.Version, "commit": info.Commit, "goversion": info.GoVersion, "raft": info.Raft,
@@ -122,6 +122,14 @@ func (m *Metrics) initialise() {
 	}
 	for reason := range m.reasons {
 		m.leasesEnded.WithLabelValues(reason)
+	}
+}
+
+// beginName makes the series of a name exist at zero, for the same reason.
+func (m *Metrics) beginName(kind, name string) {
+	m.namedGrants.WithLabelValues(kind, name)
+	for reason := range m.reasons {
+		m.namedEnds.WithLabelValues(kind, name, reason)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 // that match a pattern. Once one is a label it stays one, so that a scrape next
 // year has no more of them than today's.
 type names struct {
-	patterns []string // read-only; a name, or the beginning of one and a *
+	patterns []string                // read-only; a name, or the beginning of one and a *
+	admitted func(kind, name string) // told of each new label
 
 	mu    sync.Mutex
 	known map[named]struct{}
@@ -41,6 +42,7 @@ func (n *names) admit(kind, name string) bool {
 		n.known = map[named]struct{}{}
 	}
 	n.known[named{kind, name}] = struct{}{}
+	n.admitted(kind, name)
 	return true
 }
 

@@ -13,14 +13,16 @@ func TestOnlyNamesThatAnOperatorPickedAreLabels(t *testing.T) {
 		m.GrantEnded("lock", name, "released")
 	}
 	m.Granted("election", "nightly", 0)
-	m.Watch(fixed{Names: []Name{{"lock", "jobs-1", 1, 0}, {"lock", "jobs-1", 1, 0}, {"lock", "secret", 1, 0}}}) // a source may say too much
+	m.Watch(fixed{Names: []Name{{"lock", "jobs-1", 1, 0}, {"lock", "jobs-1", 1, 0}, {"lock", "secret", 1, 0}, {"lock", "jobs-held", 1, 0}}}) // a source may say too much
+	scrapeText(t, m, "")                                                                                                                     // a label that a scrape brings has its counters in the next one
 	text := scrapeText(t, m, "")
 	wantLines(t, text,
 		`sidelock_name_grants_total{kind="lock",name="nightly"} 1`, `sidelock_name_grants_total{kind="election",name="nightly"} 1`,
 		`sidelock_name_grants_total{kind="lock",name="jobs-"} 1`, `sidelock_name_grants_total{kind="lock",name="jobs-1"} 1`,
 		`sidelock_name_leases_ended_total{kind="lock",name="jobs-1",reason="released"} 1`,
 		`sidelock_name_leases_ended_total{kind="lock",name="jobs-1",reason="expired"} 0`,
-		`sidelock_name_holders{kind="lock",name="jobs-1"} 1`, `sidelock_grants_total{kind="lock"} 6`, `sidelock_name_grants_left_out_total 0`)
+		`sidelock_name_holders{kind="lock",name="jobs-1"} 1`, `sidelock_name_holders{kind="lock",name="jobs-held"} 1`,
+		`sidelock_name_grants_total{kind="lock",name="jobs-held"} 0`, `sidelock_grants_total{kind="lock"} 6`, `sidelock_name_grants_left_out_total 0`)
 	for _, name := range []string{"nightly-2", "job", "other", "secret"} {
 		if strings.Contains(text, fmt.Sprintf("name=%q", name)) {
 			t.Errorf("%s is a label", name)

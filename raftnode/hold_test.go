@@ -122,9 +122,13 @@ func TestHolderThatIsCutOffIsToldInTime(t *testing.T) {
 				next := other.background(context.Background(), lockCommand("l", "next", time.Minute, 3), time.Hour)
 				successor := w.mustBegin(other, candidateCommand("e", "successor", time.Minute, 4), -1)
 				w.sleep(7 * time.Second)
+				if c, o := cut.up().Holds(), other.up().Holds(); c != (HoldCounts{Holding: 2}) || o != (HoldCounts{Waiting: 1}) {
+					t.Errorf("%+v at one sidecar, %+v at the other", c, o)
+				}
 				w.isolate(cut)
 
 				var jeopardy bool
+				var inJeopardy int // at most, as it is counted
 				var lost, deposed, granted, led time.Time
 				for granted.IsZero() || led.IsZero() || lost.IsZero() || deposed.IsZero() {
 					now := hold.State()
@@ -135,6 +139,7 @@ func TestHolderThatIsCutOffIsToldInTime(t *testing.T) {
 						}
 					}
 					jeopardy = jeopardy || now.Standing == lease.Holding && now.ValidFor < 5*time.Second && now.Doubt != lease.OK
+					inJeopardy = max(inJeopardy, cut.up().Holds().Jeopardy)
 					if _, _, leads := cut.up().Leads("e"); !leads && deposed.IsZero() {
 						deposed = time.Now()
 					}
@@ -154,8 +159,8 @@ func TestHolderThatIsCutOffIsToldInTime(t *testing.T) {
 				if late := granted.Sub(lost); late > 2*time.Second {
 					t.Errorf("granted only %v after the holder's deadline", late)
 				}
-				if !jeopardy {
-					t.Error("the holder was never told of its jeopardy")
+				if !jeopardy || inJeopardy != 2 {
+					t.Errorf("the holder was told of its jeopardy: %v; counted: %d holds, want 2", jeopardy, inJeopardy)
 				}
 				hold.End(hungUpHolding)
 				chief.End(hungUpHolding)

@@ -27,7 +27,7 @@ func TestDashboardAndAlertsAreOfSeriesThatThereAre(t *testing.T) {
 	}
 	queries := dashboard(t)
 	g := chaos.Start(t, 3, slices.Concat(certificates(t), []string{
-		"--ops-addr", "127.0.0.1:0", "--metrics-names", "deploy-*", "--raft-timing", "fast"})...)
+		"--ops-addr", "127.0.0.1:0", "--metrics-names", "deploy-*,deploy-queue,chief", "--raft-timing", "fast"})...)
 	p := startPrometheus(t, g, program)
 	chaos.Until(t, within, "the first scrapes", func() error { return p.finds(`count(sidelock_raft_term) == 3`) })
 	elect(t, g)
@@ -40,7 +40,7 @@ func TestDashboardAndAlertsAreOfSeriesThatThereAre(t *testing.T) {
 		`sum(increase(sidelock_grants_total{kind="election"}[1m])) > 0`,
 		`sum(increase(sidelock_name_grants_total{name="deploy-waited"}[1m])) > 0`,
 		`sum(increase(sidelock_name_leases_ended_total{name="deploy-forgotten", reason="expired"}[1m])) > 0`,
-		`max(sidelock_name_waiters{name="deploy-queue"}) == 1`,
+		`max(sidelock_name_waiters{name="deploy-queue"}) == 1`, `count(sidelock_name_holders{kind="election", name="chief"}) == 3`,
 		`sum(sidelock_holds{state="holding"}) == 1`, `sum(sidelock_holds{state="waiting"}) == 1`, `sum(sidelock_streams) == 2`,
 		`max(sidelock_leases) / max(sidelock_leases_limit) > 0`, `max(sidelock_state_bytes) / max(sidelock_state_bytes_limit) > 0`,
 		`min(sidelock_data_size_bytes - sidelock_data_free_bytes) > 0`,

@@ -35,7 +35,7 @@ func (l *load) round() {
 	n.Delete("/v1/locks/deploy-waited", "lease", held).Want(l.t, 200)
 	next.Await(within, "held")
 	next.Close()
-	candidate := n.Post("/v1/elections/deploy-chief", "value", n.Name).Want(l.t, 201).Body.Lease
-	n.Delete("/v1/elections/deploy-chief", "lease", candidate).Want(l.t, 200)
+	candidate := n.Post("/v1/elections/chief", "value", n.Name).Want(l.t, 201).Body.Lease
+	n.Delete("/v1/elections/chief", "lease", candidate).Want(l.t, 200)
 	n.Post("/v1/locks/deploy-forgotten", "ttl", "1s", "wait", "10s").Want(l.t, 201)
 }
