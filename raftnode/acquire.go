@@ -53,7 +53,7 @@ func (w *waiting) run(ctx context.Context) (Outcome, error) {
 		}
 		if !w.stood {
 			w.stood = true
-			k := newKept(lease.Renewal{Lease: w.at.lease}, out.TTL, nil)
+			k := newKept(lease.Renewal{Lease: w.at.lease}, out.TTL, nil, n.asked(&w.command, out))
 			n.keeper.add(k)
 			defer n.keeper.drop(k)
 		}

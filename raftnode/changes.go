@@ -56,7 +56,7 @@ func (n *Node) RenewUntilChange(ctx context.Context, c lease.Command, wait time.
 		if r.doubt == lease.OK && r.Code == lease.OK && r.Standing == lease.Holding {
 			n.leads.set(c.Name, c.Lease, r.Token, r.sent, safeUntil(r.Remaining, out.TTL, r.sent))
 		}
-	})
+	}, n.asked(&c, out))
 	n.keeper.add(one)
 	defer n.keeper.drop(one)
 	stood := out.Standing

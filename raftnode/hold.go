@@ -18,6 +18,8 @@ type Hold struct {
 	kept *kept
 	bell bell
 
+	owner string
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -133,8 +135,8 @@ func (n *Node) Hold(ctx context.Context, c lease.Command, wait time.Duration) (*
 	n.leads.hold(w.at, +1)
 	h := &Hold{node: n, w: w, bell: newBell(), done: make(chan struct{})}
 	h.ctx, h.cancel = context.WithCancel(n.ctx)
-	h.now = HoldState{Lease: c.Lease, TTL: out.TTL}
-	h.kept = newKept(lease.Renewal{Lease: c.Lease, Hold: true}, out.TTL, h.renewed)
+	h.owner, h.now = out.Owner, HoldState{Lease: c.Lease, TTL: out.TTL}
+	h.kept = newKept(lease.Renewal{Lease: c.Lease, Hold: true}, out.TTL, h.renewed, h.keeping)
 	n.keeper.add(h.kept)
 	n.holds.add(h)
 	h.learn(keptOf(&out), out.sent)

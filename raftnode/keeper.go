@@ -23,7 +23,8 @@ type kept struct {
 	renewal lease.Renewal
 	every   time.Duration
 	due     time.Time
-	heard   func(renewed) // of each try; may be nil, must not block
+	heard   func(renewed)  // of each try; may be nil, must not block
+	tells   func() Keeping // for whom; called with no lock held
 }
 
 // renewed is what one try to renew came to.
@@ -36,8 +37,8 @@ type renewed struct {
 func newKeeper(n *Node) *keeper { return &keeper{node: n, all: map[*kept]struct{}{}} }
 
 // newKept describes a lease of the given TTL that is to be renewed.
-func newKept(r lease.Renewal, ttl time.Duration, heard func(renewed)) *kept {
-	return &kept{renewal: r, every: renewEvery(ttl, r.Hold), heard: heard}
+func newKept(r lease.Renewal, ttl time.Duration, heard func(renewed), tells func() Keeping) *kept {
+	return &kept{renewal: r, every: renewEvery(ttl, r.Hold), heard: heard, tells: tells}
 }
 
 // add renews a lease, from a third of its TTL on, until drop is called.
