@@ -25,6 +25,7 @@ type fakeNode struct {
 
 	hold      func(context.Context, lease.Command, time.Duration) (httpapi.Holding, raftnode.Outcome, error)
 	subscribe func(context.Context, *raftnode.EventID, raftnode.Filter) (httpapi.Subscription, error)
+	keeps     []raftnode.Keeping
 	leads     string        // the election that a candidate of this sidecar leads
 	ending    chan struct{} // nil: never
 	after     uint64        // of the last QueryChange
@@ -134,6 +135,8 @@ func (n *fakeNode) Leads(election string) (lease.Token, time.Duration, bool) {
 	}
 	return 1763846400000042, 14960 * time.Millisecond, true
 }
+
+func (n *fakeNode) Keeps() []raftnode.Keeping { return n.keeps }
 
 func (n *fakeNode) Ending() <-chan struct{} { return n.ending }
 

@@ -165,7 +165,7 @@ func (h *holder) say(now *raftnode.HoldState) bool {
 // sayAlive tells a holder how long it may go on, and when that is in doubt. A renewal is due at a third of the TTL, so that it has
 // failed for a while when half is gone.
 func (h *holder) sayAlive(now *raftnode.HoldState, due bool) bool {
-	jeopardy := now.ValidFor < now.TTL/2
+	jeopardy := now.Jeopardy()
 	if !due && jeopardy == h.inJeopardy {
 		return false
 	}

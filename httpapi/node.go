@@ -38,6 +38,8 @@ type Node interface {
 	Subscribe(ctx context.Context, after *raftnode.EventID, f raftnode.Filter) (Subscription, error)
 	// Leads tells whether a candidate of this sidecar leads an election, by its own safe deadline.
 	Leads(election string) (token lease.Token, validFor time.Duration, yes bool)
+	// Keeps lists what this sidecar keeps for clients that are connected to it, without asking anybody.
+	Keeps() []raftnode.Keeping
 	// Ending is closed when the sidecar ends its streams.
 	Ending() <-chan struct{}
 }

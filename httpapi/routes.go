@@ -73,6 +73,8 @@ var routes = []route{
 
 	{"GET", "/v1/events", "events", "everything current, then what happens", read, fresh, set(pKind, pPrefix, pSince), (*call).events},
 
+	{"GET", "/v1/holds", "hold_list", "what this sidecar keeps for clients that are connected to it", read, 0, set(pPrefix, pPage), (*call).listHolds},
+
 	{"GET", "/v1/cluster", "cluster_get", "the group, as this sidecar last knew it", read, 0, set(pConsistency), (*call).getCluster},
 	{"GET", "/v1/cluster/leader", "cluster_leader", "the Raft leader", read, 0, set(pConsistency), (*call).getRaftLeader},
 	{"DELETE", "/v1/cluster/members/:id", "member_remove", "take out a member that is gone for good; for administrators", admin, 0, 0, (*call).removeMember},
@@ -82,6 +84,8 @@ var routes = []route{
 	{"GET", "/readyz", "readyz", "is this sidecar ready; quorum=1 asks for a Raft leader too", open, ops, set(pQuorum), (*call).readyz},
 	{"GET", "/health/leader/:name", "health_leader", "does a candidate of this sidecar lead", read, lax | ops, 0, (*call).leaderHealth},
 	{"GET", "/metrics", "metrics", "for Prometheus", read, lax | ops, 0, (*call).metricsPage},
+	{"GET", "/ui", "ui", "a page for people: the group, locks, elections; reads only", open, lax, 0, (*call).uiPage},
+	{"GET", "/ui/:file", "ui_file", "what that page is made of", open, lax, 0, (*call).uiFile},
 	{"GET", "/openapi.yaml", "openapi", "the whole API, described", open, lax, 0, (*call).openapiPage},
 }
 

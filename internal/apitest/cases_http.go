@@ -90,7 +90,7 @@ func paths() []Case {
 	for _, path := range []string{
 		"/v1", "/v1/", "/v2/locks/a", "/v1/lock/a", "/V1/locks/a", "/v1/Locks/a", "/v1/locks/", "/v1/locks/a/", "/v1//locks/a", "//v1/locks/a", "/v1/locks/a/b",
 		"/v1/elections/", "/v1/leases/", "/favicon.ico", "/debug/pprof/", "/v1/cluster/", "/v1/cluster/members", "/v1/cluster/members/", "/../v1/locks/a", "/v1/locks/a/../b",
-		"/v1/locks/a/holds", "/v1/locks/a/hold/b", "/v1/leases/a/history", "/v1/event", "/health/leader", "/health/leader/", "/health", "/ui",
+		"/v1/locks/a/holds", "/v1/locks/a/hold/b", "/v1/leases/a/history", "/v1/event", "/health/leader", "/health/leader/", "/health", "/ui/", "/ui/none", "/ui/index.html", "/ui/a/b",
 	} {
 		cases = append(cases, Case{Name: "path " + path, Raw: get(path), Status: 404, Code: "not_found"})
 	}

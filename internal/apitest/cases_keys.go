@@ -55,7 +55,7 @@ func KeyCases() []Case {
 
 func openToAll() []Case {
 	var cases []Case
-	for _, target := range []string{"/", "/livez", "/readyz", "/readyz?quorum=1", "/openapi.yaml"} {
+	for _, target := range []string{"/", "/livez", "/readyz", "/readyz?quorum=1", "/openapi.yaml", "/ui", "/ui/app.js"} {
 		cases = append(cases,
 			Case{Name: "open: " + target, Raw: get(target), Status: 200},
 			Case{Name: "open, with a wrong key: " + target, Raw: get(target, bearer(wrongKey)), Status: 200})
