@@ -84,6 +84,11 @@ async function readCluster() {
   document.title = `${body.node.name}: sidelock`;
 }
 
+function notice(words) {
+  text(byID('notice'), words);
+  show(byID('notice'), words !== '');
+}
+
 // The name that is open.
 
 async function readDetail() {
@@ -167,8 +172,8 @@ async function round() {
   const refused = problems.find((p) => p.status === 401);
   if (refused) return askKey(refused);
   const worst = problems.find((p) => p.status !== 0);
-  text(byID('notice'), worst ? `${capital(worst.message)} (${worst.code}).` : '');
-  show(byID('notice'), Boolean(worst));
+  if (worst) notice(`${capital(worst.message)} (${worst.code}).`);
+  else if (byID('prefix').value.trim() === prefix) notice('');
   sayLink();
   clearTimeout(timer);
   if (again) refresh();
@@ -283,11 +288,15 @@ const announce = (words) => text(byID('announce'), words);
 // Wiring.
 
 function setPrefix(value) {
+  if (!/^([A-Za-z0-9][A-Za-z0-9._:-]*)?$/.test(value)) {
+    return notice('No name begins so: they have letters, digits and . _ : - and begin with a letter or a digit.');
+  }
   prefix = value;
   for (const l of lists) Object.assign(l, { before: [], after: '' });
   go({ prefix }, 'replaceState');
+  notice('');
   listen();
-  refresh();
+  return refresh();
 }
 
 let typing = 0;

@@ -42,9 +42,9 @@ function line(e) {
     el('span', { class: 'owner' }, e.owner), el('span', { class: 'also' }, extra(e)));
 }
 
+/** What there is to say besides. The token is in the detail: sixteen digits in each line hide the rest. */
 function extra(e) {
   const words = [];
-  if (e.token !== null) words.push(`token ${e.token}`);
   if (e.waited_ms > 0) words.push(`waited ${fine(e.waited_ms)}`);
   if (e.reason) words.push(e.reason);
   if (e.why) words.push(`“${e.why}”`);

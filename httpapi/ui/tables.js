@@ -9,14 +9,14 @@ export const link = (kind, name) => el('a', { href: `?${new URLSearchParams({ [k
 const cell = (label, attributes = {}, ...children) => el('td', { 'data-label': label, ...attributes }, ...children);
 const number = (label) => cell(label, { class: 'number' });
 
-/** Time left, as a number and as a bar. A third is when a renewal is due: what has less was not renewed when it should have been. */
+/** Time left, as a number and as a bar. A renewal is due when a third has gone: where half has, one was missed. */
 export function timeLeft() {
   const words = el('span');
   const bar = el('progress', { max: 1, 'aria-hidden': 'true' });
   const update = (holder) => {
-    bar.hidden = !holder || holder.min_hold_left_ms !== undefined;
+    bar.hidden = !holder || Boolean(holder.ended);
     if (!holder) return still(words, '');
-    if (holder.min_hold_left_ms !== undefined) return countDown(words, holder.min_hold_left_ms);
+    if (holder.ended) return countDown(words, Math.max(holder.expires_in_ms, holder.min_hold_left_ms ?? 0));
     const whole = holder.expires_in_ms + holder.last_renewed_ago_ms;
     bar.value = whole ? holder.expires_in_ms / whole : 0;
     bar.classList.toggle('low', bar.value < 0.5);

@@ -57,13 +57,14 @@ export function verdict(cluster) {
   if (!cluster.raft_leader) {
     return say('bad', 'There is no Raft leader', 'Nothing is granted or renewed until there is one; mostly a matter of a second', missing);
   }
-  const leader = `Raft leader is ${cluster.raft_leader.name}`;
+  const well = voters.filter((m) => m.healthy).length;
+  const leader = `Raft leader is ${cluster.raft_leader.name}, and ${well} of ${plural(voters.length, 'voter')} ${well === 1 ? 'is' : 'are'} heard of`;
   const noun = voters.length === cluster.members.length ? 'sidecar' : 'voter';
   if (tolerance > 0) {
     return say(silent.length ? 'warn' : 'good', `${capital(inWords(tolerance))} more ${noun}${tolerance > 1 ? 's' : ''} may be lost`, missing, leader);
   }
   if (voters.length === 1) {
-    return say('good', 'This is a group of one', 'It stops with its one voter', missing, leader);
+    return say('good', 'This is a group of one', 'It stops with its one voter', missing);
   }
   return say('warn', `No more ${noun}s may be lost`, missing, 'One less, and the group stops', leader);
 }

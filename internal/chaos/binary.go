@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -42,8 +43,14 @@ func build(name string, more ...string) (string, error) {
 	path := filepath.Join(built, name)
 	ctx, cancel := context.WithTimeout(context.Background(), buildWithin)
 	defer cancel()
-	args := append(append([]string{"build"}, more...), "-o", path, program)
-	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+	// In the program's own module: a test of another one has only what it imports itself.
+	dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", program).Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module %s: %w", program, err)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build"}, more...), "-o", path, program)...)
+	cmd.Dir = strings.TrimSpace(string(dir))
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s %v: %w\n%s", program, more, err, out)
 	}
 	return path, nil
