@@ -15,12 +15,12 @@ export const command = ({ kind, name }, token) =>
 export function detail(what) {
   const state = el('p', { class: 'state' });
   const holders = el('ul', { class: 'holders' });
-  const queueTitle = el('h3');
+  const queueTitle = el('h3', { hidden: true });
   const queue = el('ol', { class: 'queue' });
   const lost = el('ol', { class: 'past' });
   const past = el('ol', { class: 'past' });
-  const lostTitle = el('h3', {}, 'Why it was lost');
-  const pastTitle = el('h3', {}, 'Last events');
+  const lostTitle = el('h3', { hidden: true }, 'Why it was lost');
+  const pastTitle = el('h3', { hidden: true }, 'Last events');
   byID('detail-body').replaceChildren(state, holders, queueTitle, queue, lostTitle, lost, pastTitle, past);
   text(byID('detail-title'), what.name);
 
@@ -119,9 +119,11 @@ function event(e) {
   const line = el('li', { class: e.event },
     el('time', { datetime: e.at, title: e.at }, timeOfDay(e.at)), ' ',
     el('span', { class: 'event' }, e.event), ' ', el('span', { class: 'owner' }, e.owner),
-    el('span', { class: 'figures also' }, ` token ${e.token}`),
-    end && e.held_ms !== undefined ? el('span', { class: 'also' }, `, held ${fine(e.held_ms)}, last renewed ${fine(e.last_renewed_ago_ms)} before the end`) : null,
-    e.via_node ? el('span', { class: 'also' }, `, through ${e.via_node}`) : null,
-    e.why ? el('span', { class: 'why' }, `“${e.why}”`) : null);
+    e.why ? el('span', { class: 'why' }, `“${e.why}”`) : null,
+    el('span', { class: 'also more' }, [
+      `token ${e.token}`,
+      end && e.held_ms !== undefined ? `held ${fine(e.held_ms)}, last renewed ${fine(e.last_renewed_ago_ms)} before the end` : '',
+      e.via_node && `through ${e.via_node}`,
+    ].filter(Boolean).join(' · ')));
   return [line, () => {}];
 }

@@ -38,8 +38,8 @@ export function feed() {
 function line(e) {
   return el('li', { class: ending(e.event) && e.event !== 'released' ? 'bad' : e.event },
     el('time', { datetime: e.at, title: e.at }, timeOfDay(e.at)), ' ',
-    el('span', { class: 'event' }, e.event.replace('_', ' ')), ' ', link(e.kind, e.name), ' ',
-    el('span', { class: 'owner' }, e.owner), el('span', { class: 'also' }, extra(e)));
+    el('span', { class: 'event' }, e.event.replace('_', ' ')), ' ',
+    el('span', {}, link(e.kind, e.name), ' ', el('span', { class: 'owner' }, e.owner), el('span', { class: 'also' }, extra(e))));
 }
 
 /** What there is to say besides. The token is in the detail: sixteen digits in each line hide the rest. */

@@ -44,7 +44,7 @@ export const ending = (event) => ends[event];
 /** How the group is, worst first: {mood, headline, because}. The words are those of `sidelock status`. */
 export function verdict(cluster) {
   const voters = cluster.members.filter((m) => m.role === 'voter');
-  const silent = cluster.members.filter((m) => !m.healthy).map((m) => m.name || m.id);
+  const silent = cluster.members.filter((m) => !m.healthy).map((m) => m.name || m.id).sort();
   const missing = silent.length ? `${silent.join(', ')} ${silent.length > 1 ? 'are' : 'is'} not heard of` : '';
   const say = (mood, headline, ...because) => ({ mood, headline, because: because.filter(Boolean).join('. ') });
   const tolerance = cluster.failure_tolerance;
@@ -58,7 +58,7 @@ export function verdict(cluster) {
     return say('bad', 'There is no Raft leader', 'Nothing is granted or renewed until there is one; mostly a matter of a second', missing);
   }
   const well = voters.filter((m) => m.healthy).length;
-  const leader = `Raft leader is ${cluster.raft_leader.name}, and ${well} of ${plural(voters.length, 'voter')} ${well === 1 ? 'is' : 'are'} heard of`;
+  const leader = `Raft leader is ${cluster.raft_leader.name}; ${well === voters.length ? 'all' : `${inWords(well)} of`} ${inWords(voters.length)} voters are well`;
   const noun = voters.length === cluster.members.length ? 'sidecar' : 'voter';
   if (tolerance > 0) {
     return say(silent.length ? 'warn' : 'good', `${capital(inWords(tolerance))} more ${noun}${tolerance > 1 ? 's' : ''} may be lost`, missing, leader);

@@ -54,7 +54,7 @@ func TestPictures(t *testing.T) {
 		p.shows(row("lock", "nightly-report"), "cron@db-2")
 		p.shows("#feed", "expired")
 		if look.query != "" {
-			p.shows("#detail", "Why it was lost")
+			p.shows("#detail .past", "stuck since noon")
 		}
 		p.holds("document.documentElement.scrollWidth <= innerWidth")
 		var picture []byte

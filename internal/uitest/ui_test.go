@@ -17,8 +17,8 @@ import (
 	"github.com/sidelock/sidelock/internal/chaos"
 )
 
-// lostSidecar is what a browser says of requests to a process that was killed.
-var lostSidecar = []string{"net::ERR_"}
+// lostSidecar is what a browser says of requests to a process that was killed, and to one that has not caught up since.
+var lostSidecar = []string{"net::ERR_", "status of 503"}
 
 // TestPageTellsWhatHappensAsItHappens: grants, waiters, hand-overs, losses; a Raft leader that dies, and then the page's own sidecar.
 func TestPageTellsWhatHappensAsItHappens(t *testing.T) {
@@ -57,7 +57,7 @@ func TestPageTellsWhatHappensAsItHappens(t *testing.T) {
 		t.Fatal(next)
 	}
 	p.shows(row("lock", "deploy"), "web-1", strconv.FormatUint(next.Body.Token, 10))
-	p.shows("#feed", "released deploy web-0", "granted deploy web-1")
+	p.shows("#feed", "released\ndeploy web-0", "granted\ndeploy web-1")
 	p.shows("#detail .past:last-child", "released", "granted")
 
 	hold := here.Hold("/v1/locks/import", "owner", "loader", "ttl", "5s")
@@ -86,7 +86,7 @@ func TestPageTellsWhatHappensAsItHappens(t *testing.T) {
 	p.shows("#link", "live")
 	p.shows("#headline", "No more sidecars may be lost")
 	other.Post("/v1/locks/again", "owner", "web-3", "ttl", "60s").Want(t, 201)
-	p.shows("#feed", "granted again web-3")
+	p.shows("#feed", "granted\nagain web-3")
 }
 
 const hostile = `<img src=x onerror="window.hostile=1"><script>window.hostile=1</script>`
@@ -110,7 +110,7 @@ func TestTextOfStrangersStaysText(t *testing.T) {
 		p.shows("#detail", hostile, "token")
 	}
 	n.Admin("DELETE", "/v1/locks/a", "token", strconv.FormatUint(held.Body.Token, 10), "reason", hostile, "immediate", "true").Want(t, 200)
-	p.shows("#feed", "forced a", hostile)
+	p.shows("#feed", "forced\na", hostile)
 	if now := look[int](p, "document.querySelectorAll('img, script').length"); now != elements {
 		t.Errorf("%d elements of those kinds, there were %d", now, elements)
 	}
