@@ -64,16 +64,18 @@ func eventually(t testing.TB, within time.Duration, what string, try func() erro
 	}
 }
 
-// needDocker skips, loudly, where no engine is, and tells of every image that a test makes in place of one that would be pulled.
-func needDocker(t *testing.T) {
+// haveDocker tells whether the tests with containers are wanted and possible; where they are wanted and not, loudly.
+func haveDocker(t *testing.T) bool {
 	t.Helper()
 	if !*withDocker {
-		t.Skip("with -docker only: it builds an image and starts containers")
+		t.Log("run with -docker: it builds an image and starts containers")
+		return false
 	}
-	if out, err := command(t, "", nil, "docker", "version", "--format", "{{.Server.Version}}"); err != nil {
-		fmt.Fprintf(os.Stderr, "\n!! NOT TESTED: no Docker engine answers here, so %s cannot run\n\n", t.Name())
-		t.Skipf("no Docker engine: %v %s", err, out)
+	if _, err := command(t, "", nil, "docker", "version", "--format", "{{.Server.Version}}"); err != nil {
+		fmt.Fprintf(os.Stderr, "\n!! NOT TESTED: no Docker engine answers here, so the image and compose.yaml are not tried: %v\n\n", err)
+		return false
 	}
+	return true
 }
 
 // base makes an image of files of this machine, under the name of one that others pull, if there is none of that name: nothing is pulled here.

@@ -52,7 +52,7 @@ func (n *Node) run(args []string) Ran {
 func (g *Group) Beside(path string, args ...string) (log string) {
 	g.t.Helper()
 	log = filepath.Join(g.root, filepath.Base(path)+".log")
-	p, err := launch(path, log, args)
+	p, err := launch(path, log, nil, args)
 	if err != nil {
 		g.t.Fatalf("start %s: %v", path, err)
 	}
