@@ -22,7 +22,7 @@ var holdBugs = []mutant{
 	{"hold: a forced release is learnt at the next renewal", "raftnode/watch.go", "	return i.lease == \"\" || kind != lease.EventQueued", "	return i.lease == \"\" || kind != lease.EventForced && kind != lease.EventQueued", "./raftnode", "ForcedOut|News"},
 	{"hold: a closed server is taken for the client's close", "httpapi/connection.go", "	return errors.Is(end, io.EOF)", "	return true || errors.Is(end, io.EOF)", "./httpapi", "OwnClose|ClosedServer"},
 	{"hold: a slow reader is taken for the client's close", "httpapi/connection.go", "if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {\n		c.end", "if err != nil {\n		if errors.Is(err, os.ErrDeadlineExceeded) {\n			err = io.EOF\n		}\n		c.end", "./httpapi", "SlowReader|OwnClose"},
-	{"hold: jeopardy is not said", "httpapi/hold.go", "jeopardy := now.ValidFor < now.TTL/2", "jeopardy := now.ValidFor < 0", "./httpapi", "Stands"},
+	{"hold: jeopardy is not said", "httpapi/hold.go", "jeopardy := now.Jeopardy()", "jeopardy := false", "./httpapi", "Stands"},
 	{"hold: streams without bound", "httpapi/stream.go", "> MaxStreams {", "> 2*MaxStreams {", "./httpapi", "Bounded"},
 
 	{"events: resumed one too early", "raftnode/feed.go", "after.before(id) {", "!id.before(after) {", "./raftnode", "Subscribers|Feed"},
