@@ -29,8 +29,8 @@ image: ## sidelock:VERSION
 release: ## dist/: archives for all systems, checksums, SBOM
 	VERSION=$(VERSION) COMMIT=$(COMMIT) bash tools/release.sh
 
-man: ## dist/sidelock.1 and completions
-	bash tools/release.sh man
+man: ## dist/sidelock.1, and completions for bash, zsh and fish
+	mkdir -p dist && go run ./internal/manual dist $(VERSION)
 
 clean:
 	rm -rf dist sidelock
