@@ -4,16 +4,13 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"github.com/sidelock/sidelock/raftnode/store"
 )
 
 // DiskSpace returns the bytes that are free on the file system of a directory, and those that it has; false if it does not say.
 func DiskSpace(dir string) (free, size int64, ok bool) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, 0, false
-	}
-	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), true
+	free, size, err := store.Space(dir)
+	return free, size, err == nil
 }
 
 // DiskUsage returns the bytes of the files below a data directory, as far as they can be seen now.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"github.com/sidelock/sidelock/raftnode/store"
-	"golang.org/x/sys/unix"
 )
 
 // dataDir looks whether the data are sound, without touching them.
@@ -33,7 +32,7 @@ func (d *examination) dataDir(context.Context) {
 		return
 	case in.Membership.Promise != nil && len(in.Membership.Promise.Nodes) == 1 && !in.Membership.Grown && d.cfg.ClusterSize > 1:
 		d.fail(DataDir, "", "move the directory away, or start it with --cluster-size 1 and let the others join it (--cluster-state existing)", "%s belongs to a group of one, and --cluster-size is %d", dir, d.cfg.ClusterSize)
-	case unix.Access(dir, unix.W_OK|unix.X_OK) != nil:
+	case !writable(dir):
 		d.fail(DataDir, "", "run the sidecar as the directory's owner, or give it to the sidecar's user", "%s cannot be written to", dir)
 	default:
 		d.ok(DataDir, "", "%s is that of node %s%s, was opened %s, and is sound", dir, in.Identity.NodeID, ofCluster(in.Membership.ClusterID), plural(int(in.Boots), "time"))
@@ -53,7 +52,7 @@ func ofCluster(id string) string {
 // fresh looks whether a directory that is not there yet can be made.
 func (d *examination) fresh(dir string) {
 	above := existing(dir)
-	if unix.Access(above, unix.W_OK|unix.X_OK) != nil {
+	if !writable(above) {
 		d.fail(DataDir, "", "make the directory for the sidecar's user, or choose another with --data-dir", "%s is not there, and cannot be made: %s is not writable", dir, above)
 		return
 	}

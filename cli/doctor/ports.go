@@ -11,8 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // ports looks whether the addresses to listen on are free, or used by the very sidecar that is examined.
@@ -225,7 +223,7 @@ func (d *examination) apiSocket(ctx context.Context) {
 		d.fail(Port, subject, "choose another, or stop that program", "another program listens there")
 	case missing == nil && info.Mode().Type() != fs.ModeSocket:
 		d.fail(Port, subject, "choose another path, or move the file away", "there is a file that is no socket")
-	case unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK) != nil:
+	case !writable(filepath.Dir(path)):
 		d.fail(Port, subject, "make its directory for the sidecar's user, or choose another", "it cannot be made: %s is not there, or not writable", filepath.Dir(path))
 	case d.running != nil:
 		d.warn(Port, subject, "give this the configuration that the sidecar was started with", "nobody listens there, although the sidecar runs")

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -37,7 +36,7 @@ func Compact(dir, release string) (Compacted, error) {
 		return Compacted{}, errors.Join(fmt.Errorf("close %s: %w", path, err), d.Close())
 	}
 	d.bolt = nil
-	done, err := compactFile(path, freeAt)
+	done, err := compactFile(path, free)
 	return done, errors.Join(err, failed, d.Close())
 }
 
@@ -91,13 +90,10 @@ func roomFor(path string, free func(string) (int64, error)) error {
 	return nil
 }
 
-// freeAt asks the file system.
-func freeAt(dir string) (int64, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, fmt.Errorf("look how much of the disk is free: %w", err)
-	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+// free asks the file system.
+func free(dir string) (int64, error) {
+	bytes, _, err := Space(dir)
+	return bytes, err
 }
 
 // copyBolt makes the copy, complete, equal and synced.

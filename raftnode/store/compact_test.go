@@ -118,8 +118,8 @@ func TestCompactionIsRefusedWhereTheDiskIsNearlyFull(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "make room; nothing was changed") || !bytes.Equal(read(t, file), before) {
 		t.Error(err)
 	}
-	if free, err := freeAt(path); err != nil || free <= 0 {
-		t.Errorf("%d bytes are free: %v", free, err)
+	if left, err := free(path); err != nil || left <= 0 {
+		t.Errorf("%d bytes are free: %v", left, err)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 )
 
 // Inspection is what a data directory says of itself to somebody who only looks.
@@ -82,8 +81,8 @@ func inUse(dir string) (held bool, holder string, err error) {
 		return false, "", fmt.Errorf("look whether the data directory is in use: %w", err)
 	}
 	defer f.Close() // and with it the lock, which is shared: two who only look are not in each other's way
-	switch err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); {
-	case errors.Is(err, unix.EWOULDBLOCK):
+	switch err := tryLock(f, true); {
+	case errors.Is(err, errLocked):
 		pid, _ := io.ReadAll(io.LimitReader(f, 32)) // for people
 		return true, pidOf(pid), nil
 	case err != nil:

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -151,11 +150,11 @@ func keepOwner(f *os.File, path string) error {
 	if err != nil {
 		return err
 	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || int(owner.Uid) == os.Geteuid() {
+	uid, gid, ok := ownerOf(info)
+	if !ok || uid == os.Geteuid() {
 		return nil
 	}
-	return f.Chown(int(owner.Uid), int(owner.Gid))
+	return f.Chown(uid, gid)
 }
 
 // Whatever is in the directory is for its owner alone.
