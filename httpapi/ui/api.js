@@ -22,7 +22,7 @@ async function send(path, signal) {
   const headers = key.get() ? { Authorization: `Bearer ${key.get()}` } : {};
   let answer;
   try {
-    answer = await fetch(path, { headers, signal, cache: 'no-store', credentials: 'omit', redirect: 'error' });
+    answer = await fetch(path, { headers, signal, cache: 'no-store', redirect: 'error' });
   } catch {
     throw new Problem();
   }

@@ -52,7 +52,7 @@ async function readList(l) {
   Object.assign(l, { next: body.next, index, staleness });
   const first = l.before.length * perPage + 1;
   const paged = l.before.length > 0 || body.next !== null;
-  text(byID(`${l.noun}-count`), items.length ? (paged ? `${first} to ${first + items.length - 1}${body.next === null ? '' : ' of more'}` : String(items.length)) : '');
+  text(byID(`${l.noun}-count`), items.length ? (paged ? `${first} to ${first + items.length - 1}${body.next === null ? '' : ', and more'}` : String(items.length)) : '');
   text(byID(`${l.noun}-none`), prefix ? `No ${l.noun} whose names begin with ${prefix}.` : `No ${l.noun}.`);
   show(byID(`${l.noun}-none`), items.length === 0);
   byID(`${l.noun}-none`).previousElementSibling.hidden = items.length === 0;
@@ -155,29 +155,28 @@ let last = 0;
 /** Reads everything that is looked at, soon; what happens meanwhile is read by the next round. */
 function refresh() {
   again = true;
-  if (running || link.locked) return;
+  if (running || link.locked || document.hidden) return;
   clearTimeout(timer);
   timer = setTimeout(round, Math.max(0, last + refreshAtLeast - performance.now()));
 }
 
 async function round() {
   [running, again, last] = [true, false, performance.now()];
-  const problems = (await Promise.allSettled([readCluster(), ...lists.map(readList), readKept(), readDetail()]))
-    .filter((r) => r.status === 'rejected').map((r) => r.reason);
+  const results = await Promise.allSettled([readCluster(), ...lists.map(readList), readKept(), readDetail()]);
   running = false;
-  const other = problems.find((p) => !(p instanceof Problem));
-  if (other) throw other; // a fault of this page
-  if (problems.some((p) => p.status !== 0) || problems.length === 0) link.heard = performance.now();
-  link.up = !problems.some((p) => p.status === 0);
+  const problems = results.filter((r) => r.status === 'rejected').map((r) => r.reason);
+  problems.filter((p) => !(p instanceof Problem)).forEach(reportError); // faults of this page
   const refused = problems.find((p) => p.status === 401);
   if (refused) return askKey(refused);
-  const worst = problems.find((p) => p.status !== 0);
-  if (worst) notice(`${capital(worst.message)} (${worst.code}).`);
+  link.up = results[0].reason?.status !== 0; // of the group, for which the sidecar asks nobody
+  if (link.up) link.heard = performance.now();
+  const worst = link.up && problems[0];
+  if (worst) notice(`${capital(worst.message)} (${worst.code ?? 'a fault of this page'}).`);
   else if (byID('prefix').value.trim() === prefix) notice('');
   sayLink();
   clearTimeout(timer);
   if (again) refresh();
-  else if (!document.hidden) timer = setTimeout(round, refreshEvery);
+  else timer = setTimeout(refresh, refreshEvery);
   return undefined;
 }
 
@@ -205,7 +204,7 @@ async function listen() {
         happened.add(e);
       });
     } catch (p) {
-      if (!(p instanceof Problem)) throw p;
+      if (!(p instanceof Problem)) reportError(p);
       if (p.status === 401) return askKey(p);
     }
     if (signal.aborted) return undefined;
@@ -224,6 +223,7 @@ async function start() {
 // The key.
 
 function askKey(problem) {
+  if (link.locked) return; // the stream and the reads are refused together
   link.locked = true;
   stream.abort();
   clearTimeout(timer);
@@ -327,7 +327,14 @@ byID('forget').addEventListener('click', () => {
   key.forget();
   location.reload();
 });
-addEventListener('popstate', openFromAddress);
+addEventListener('popstate', () => {
+  const before = new URLSearchParams(location.search).get('prefix') ?? '';
+  if (before !== prefix) {
+    byID('prefix').value = before;
+    setPrefix(before);
+  }
+  openFromAddress();
+});
 document.addEventListener('visibilitychange', () => { if (!document.hidden) refresh(); });
 setInterval(() => { tick(); sayLink(); }, 1000);
 

@@ -87,6 +87,14 @@ func TestPageTellsWhatHappensAsItHappens(t *testing.T) {
 	p.shows("#headline", "No more sidecars may be lost")
 	other.Post("/v1/locks/again", "owner", "web-3", "ttl", "60s").Want(t, 201)
 	p.shows("#feed", "granted\nagain web-3")
+
+	here.Hold("/v1/locks/backup", "owner", "db-1", "ttl", "8s").Await(seenWithin, "held")
+	p.shows("#kept-rows", "backup", "held")
+	other.Kill()
+	p.shows("#headline", "There is no majority")
+	p.shows("#kept-rows", "backup", "in jeopardy: ")
+	p.shows("#kept-count", "1 in jeopardy")
+	p.shows("#lock-rows", "again", "web-3")
 }
 
 const hostile = `<img src=x onerror="window.hostile=1"><script>window.hostile=1</script>`
@@ -163,7 +171,7 @@ func TestPageIsUsedByKeyboardAlone(t *testing.T) {
 	n := chaos.Start(t, 1).Nodes[0]
 	acquireMany(t, n, 2000)
 	p := open(t, n)
-	p.shows("#locks-count", "1 to 50 of more")
+	p.shows("#locks-count", "1 to 50, and more")
 	p.holds("document.querySelectorAll('#lock-rows tr').length === 50")
 	p.shows("#headline", "This is a group of one")
 
