@@ -228,6 +228,9 @@ func testCompose(t *testing.T) {
 		t.Fatalf("the first curl: %s %v", out, err)
 	}
 	g.prometheus(`sum(up{job="sidelock"})`, "3")
+	if out, err := g.curl("app-1", "prometheus:9090/api/v1/rules"); err != nil || !strings.Contains(out, `"SidelockNoLeader"`) {
+		t.Errorf("the alerts: %s %v", out, err)
+	}
 
 	// The application that is in charge loses its sidecar.
 	first := g.inCharge("app-1", "")
