@@ -21,7 +21,8 @@ var memberBugs = []mutant{
 	{"guard 16: what an installed snapshot made void is kept", "raftnode/store/log.go", "IsMonotonic() bool { return true }", "IsMonotonic() bool { return false }", "./raftnode", "ASnapshotThatIsInstalled"},
 	{"guard 16: what an installed snapshot made void is kept over a crash", "raftnode/store/dir.go", "	case d.run.last < snapshot:\n", "	case false && d.run.last < snapshot:\n", "./raftnode/store", "EntriesBelow"},
 	{"guard 7: a hand-over that hangs is waited for", "raftnode/monitor.go", "const transferTries = 4\n", "const transferTries = 1 << 30\n", "./raftnode", "HandOverThatHangs"},
-	{"guard 15: a disk that went back is believed", "raftnode/peer/life.go", "	case life.Boot < was.Boot, life.Boot == was.Boot && other:\n", "	case false:\n", "./raftnode", "WentBack"},
-	{"guard 15: a twin is believed", "raftnode/peer/life.go", "	case other && l.alive(h.NodeID, life.Instance):\n", "	case false && l.alive(h.NodeID, life.Instance):\n", "./raftnode", "ATwin"},
-	{"guard 15: a copy draws to itself what is meant for another", "raftnode/peer/port.go", "h.Kind != KindProbe || h.Target == \"\" && p.isItself(own, h, \"\") {", "true {", "./raftnode", "ATwin"},
+	{"guard 15: a disk that went back is believed", "raftnode/peer/life.go", "	case life.Boot < was.Boot, life.Boot == was.Boot && other:\n", "	case false:\n", "./raftnode/peer", "LifeNeverGoesBack"},
+	{"guard 15: what a disk has forgotten is believed", "raftnode/peer/life.go", "life.Term < was.Term || life.LastIndex < was.Committed)", "false)", "./raftnode/peer", "LifeNeverGoesBack"},
+	{"guard 15: a twin is believed", "raftnode/peer/life.go", "	case other && l.alive(h.NodeID, life.Instance):\n", "	case false && l.alive(h.NodeID, life.Instance):\n", "./raftnode/peer", "SecondOfTwo"},
+	{"guard 15: a copy draws to itself what is meant for another", "raftnode/peer/port.go", "h.Kind != KindProbe || h.Target == \"\" && p.isItself(own, h, \"\") {", "true {", "./raftnode/peer", "CopyThatProbes"},
 }
