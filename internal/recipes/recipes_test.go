@@ -1,6 +1,7 @@
 package recipes_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -64,7 +65,7 @@ func (b block) needs(p page, program string) bool {
 // TestNothingOnThePagesIsLeftOut: a block that is neither a file that is used nor a terminal would not be run. (The other
 // terminals of the page on the API are run by internal/chaos, and its file of keys is read by httpapi/keys.)
 func TestNothingOnThePagesIsLeftOut(t *testing.T) {
-	for path, elsewhere := range map[string][]string{recipesPage: nil, apiPage: {"```console", "```yaml"}} {
+	for path, elsewhere := range map[string][]string{recipesPage: nil, languagesPage: nil, apiPage: {"```console", "```yaml"}} {
 		p := readPage(t, path)
 		for _, block := range p.others {
 			if !slices.Contains(elsewhere, block) {
@@ -86,10 +87,12 @@ func (b block) uses(name string) bool {
 
 // TestScriptsAskTheUsualPort looks at what the other tests cannot see, for they give each script its sidecar's address.
 func TestScriptsAskTheUsualPort(t *testing.T) {
-	for name, text := range readPage(t, recipesPage).files {
-		usual := strings.Contains(text, "${SIDELOCK:-http://localhost:5625}/v1/") || strings.Contains(text, `os.environ.get("SIDELOCK", "http://localhost:5625")`)
-		if strings.Contains(text, "SIDELOCK") && !usual {
-			t.Errorf("%s: http://localhost:5625 is not what it asks where SIDELOCK is not set", name)
+	usual := regexp.MustCompile(`SIDELOCK"?\)?(:-|, | \?\? )"?http://localhost:5625[}"]`)
+	for _, page := range []string{recipesPage, languagesPage} {
+		for name, text := range readPage(t, page).files {
+			if strings.Contains(text, "SIDELOCK") && !usual.MatchString(text) {
+				t.Errorf("%s: http://localhost:5625 is not what it asks where SIDELOCK is not set", name)
+			}
 		}
 	}
 }
