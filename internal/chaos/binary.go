@@ -17,6 +17,9 @@ const program = "github.com/sidelock/sidelock"
 // binary is the program under test, built by Main in built.
 var binary, built string
 
+// Binary is where the program under test is.
+func Binary() string { return binary }
+
 // Main builds the program, runs the tests of a package and returns the exit code.
 func Main(m *testing.M) int { return Around(m.Run) }
 

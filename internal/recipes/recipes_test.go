@@ -65,7 +65,7 @@ func (b block) needs(p page, program string) bool {
 // TestNothingOnThePagesIsLeftOut: a block that is neither a file that is used nor a terminal would not be run. (The other
 // terminals of the page on the API are run by internal/chaos, and its file of keys is read by httpapi/keys.)
 func TestNothingOnThePagesIsLeftOut(t *testing.T) {
-	for path, elsewhere := range map[string][]string{recipesPage: nil, languagesPage: nil, apiPage: {"```console", "```yaml"}} {
+	for path, elsewhere := range map[string][]string{recipesPage: nil, languagesPage: nil, tourPage: {devBlock}, apiPage: {"```console", "```yaml"}} {
 		p := readPage(t, path)
 		for _, block := range p.others {
 			if !slices.Contains(elsewhere, block) {

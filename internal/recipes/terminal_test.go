@@ -49,6 +49,7 @@ type terminal struct {
 	dir      string // with the page's files
 	home     string // with what is none of the page's business
 	bound    *bindings
+	also     *strings.Replacer // what else of a command is not what the page says; nil is nothing
 	commands io.WriteCloser
 	lines    chan string // all that comes out, of bash and of what it runs; closed when nothing can come any more
 	kept     []string    // of them, those that have come and have not been looked at
@@ -194,6 +195,9 @@ func (x *terminal) real(command string) string {
 	command = strings.ReplaceAll(x.bound.real(command), "/var/lib/sidelock", x.group.Nodes[0].Dir)
 	for i, n := range x.group.Nodes {
 		command = strings.ReplaceAll(command, fmt.Sprintf("SIDELOCK=http://localhost:%d", port(i)), "SIDELOCK=http://"+n.API)
+	}
+	if x.also != nil {
+		command = x.also.Replace(command)
 	}
 	return command
 }
