@@ -12,6 +12,7 @@ import (
 const (
 	recipesPage = "docs/recipes.md"
 	apiPage     = "docs/api.md"
+	fencingPage = "docs/fencing.md"
 )
 
 // TestRecipesDoWhatThePageShows runs every terminal of the recipes, on one group: each has names of its own.
@@ -27,6 +28,13 @@ func TestRecipesDoWhatThePageShows(t *testing.T) {
 func TestHoldOfTheReadmeIsTrue(t *testing.T) {
 	t.Parallel()
 	runPage(t, readPage(t, "README.md"), 1)
+}
+
+// TestLateWriteIsRefusedByAnHTTPService runs what the page on fencing shows. (PostgreSQL is among the recipes.)
+func TestLateWriteIsRefusedByAnHTTPService(t *testing.T) {
+	t.Parallel()
+	program(t, "python3")
+	runPage(t, readPage(t, fencingPage), 1)
 }
 
 // TestStreamsOfTheAPIPageAreTrue runs what the page on the API shows of streams, and of the socket for administrators.
@@ -65,7 +73,7 @@ func (b block) needs(p page, program string) bool {
 // TestNothingOnThePagesIsLeftOut: a block that is neither a file that is used nor a terminal would not be run. (The other
 // terminals of the page on the API are run by internal/chaos, and its file of keys is read by httpapi/keys.)
 func TestNothingOnThePagesIsLeftOut(t *testing.T) {
-	for path, elsewhere := range map[string][]string{recipesPage: nil, languagesPage: nil, tourPage: {devBlock}, apiPage: {"```console", "```yaml"}} {
+	for path, elsewhere := range map[string][]string{recipesPage: nil, languagesPage: nil, tourPage: {devBlock}, fencingPage: nil, apiPage: {"```console", "```yaml"}} {
 		p := readPage(t, path)
 		for _, block := range p.others {
 			if !slices.Contains(elsewhere, block) {
