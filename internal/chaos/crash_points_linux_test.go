@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -22,6 +23,24 @@ import (
 const changes = "fdatasync,fsync,write,pwrite64,ftruncate,renameat,renameat2,unlinkat,mkdirat"
 
 var tracedCall = regexp.MustCompile(`^\d+ +(\w+)\(`)
+
+// unforked keeps the other tests from starting programs until its result is called: one that is being started holds, for a moment, whatever
+// files this process has open, and so the lock of a directory.
+func unforked() func() {
+	syscall.ForkLock.RLock()
+	return syscall.ForkLock.RUnlock
+}
+
+// opens opens a directory as a sidecar does, and closes it.
+func opens(t *testing.T, dir string) error {
+	t.Helper()
+	defer unforked()()
+	d, err := store.Open(dir, store.Options{Fatal: func(err error) { t.Error(err) }})
+	if err != nil {
+		return err
+	}
+	return d.Close()
+}
 
 // killedEverywhere runs the program once for each system call that may change a disk, on a copy of the directory each, and kills it before
 // that call. after looks at what is left; it is told how many came before.
@@ -80,6 +99,7 @@ type onDisk struct {
 
 func readDir(t *testing.T, dir string) onDisk {
 	t.Helper()
+	defer unforked()()
 	d, err := store.OpenOffline(dir, store.Options{Fatal: func(err error) { t.Error(err) }})
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +157,7 @@ func TestRecoveryThatIsKilledAnywhereIsTakenUp(t *testing.T) {
 	args := func(dir string) []string { return []string{"recover", "--yes", "--data-dir", dir} }
 	killedEverywhere(t, n.Dir, args, func(t *testing.T, dir string, kills int) {
 		t.Helper()
-		d, err := store.Open(dir, store.Options{Fatal: func(err error) { t.Error(err) }})
+		err := opens(t, dir)
 		var unfinished *store.UnfinishedError
 		switch {
 		case errors.As(err, &unfinished) && kills > 0:
@@ -145,9 +165,6 @@ func TestRecoveryThatIsKilledAnywhereIsTakenUp(t *testing.T) {
 			t.Errorf("what is left is refused without a way on: %v", err)
 			return
 		default:
-			if err := d.Close(); err != nil {
-				t.Error(err)
-			}
 			left := readDir(t, dir)
 			alone := len(left.configs[len(left.configs)-1].Servers) == 1
 			if recovered := left.member.ClusterID != before.member.ClusterID; recovered != alone {
@@ -205,13 +222,9 @@ func TestCompactionThatIsKilledAnywhereHarmsNothing(t *testing.T) {
 	args := func(dir string) []string { return []string{"compact", "--data-dir", dir} }
 	killedEverywhere(t, n.Dir, args, func(t *testing.T, dir string, kills int) {
 		t.Helper()
-		d, err := store.Open(dir, store.Options{Fatal: func(err error) { t.Error(err) }})
-		if err != nil {
+		if err := opens(t, dir); err != nil {
 			t.Error(err)
 			return
-		}
-		if err := d.Close(); err != nil {
-			t.Error(err)
 		}
 		if readDir(t, dir).contents != before.contents {
 			t.Error("log, term or vote are not what they were")
@@ -230,6 +243,7 @@ func TestCompactionThatIsKilledAnywhereHarmsNothing(t *testing.T) {
 // inflate makes the log of a stopped node take room that it does not need.
 func inflate(t *testing.T, dir string) {
 	t.Helper()
+	defer unforked()()
 	d, err := store.OpenOffline(dir, store.Options{Fatal: func(err error) { t.Error(err) }})
 	if err != nil {
 		t.Fatal(err)

@@ -79,18 +79,20 @@ func TestProgramsOfEveryLanguageStopInTimeWhenTheirSidecarHangs(t *testing.T) {
 		r.election.do(ttl+l.command+" elections/"+l.name+quiet, "working, token 1763846400000041")
 		r.election.do("SIDELOCK=http://localhost:5635 " + ttl + l.command + " elections/" + l.name + quiet)
 		r.election.run(step{at: "here", command: "curl -s localhost:5635/v1/elections/" + l.name + " | jq '.candidates | length'", status: "200", want: []string{"1"}})
-		granted := make(chan chaos.Answer, 1)
-		r.granted = granted
+		runs = append(runs, r)
+	}
+	for i := range runs { // once all are at work: to begin takes some of them long
+		name, granted := runs[i].language, make(chan chaos.Answer, 1)
+		runs[i].granted = granted
 		go func() {
-			granted <- g.Nodes[1].Post("/v1/locks/"+l.name, "wait", "50s", "ttl", "1s", "owner", "another")
+			granted <- g.Nodes[1].Post("/v1/locks/"+name, "wait", "50s", "ttl", "1s", "owner", "another")
 		}()
 		chaos.Until(t, lookWithin, "another to wait", func() error {
-			if a := g.Nodes[1].Get("/v1/locks/" + l.name); len(a.Body.Queue) != 1 {
+			if a := g.Nodes[1].Get("/v1/locks/" + name); len(a.Body.Queue) != 1 {
 				return fmt.Errorf("%s", a)
 			}
 			return nil
 		})
-		runs = append(runs, r)
 	}
 
 	t.Cleanup(g.Nodes[0].Resume) // before the terminals end, whose programs release
