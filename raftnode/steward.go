@@ -260,6 +260,8 @@ func (s *steward) look(one raft.Server, known *autopilot.ServerState, now time.T
 		m.Leaving, m.Agent = m.Leaving || s.node.leaving.Load(), s.node.cfg.Agent
 	case ok && e.links > 0:
 		m.Leaving, m.Agent = m.Leaving || e.leaving, e.hello.About.Agent
+	case ok: // one that has gone as it said; it may have been made a spare in the same moment
+		m.Leaving = m.Leaving || e.leaving
 	}
 	return m
 }

@@ -211,7 +211,7 @@ func (tr *traffic) finish(g *chaos.Group, what string) {
 		t.Error(v)
 	}
 	// A run that did too little has shown nothing.
-	if seconds := int(took.Seconds()); len(h.grants) < 3*seconds || handovers < seconds/2 || kept < seconds/2 || len(r.granted) < len(h.grants)/4 {
+	if seconds := int((took - worst).Seconds()); len(h.grants) < 3*seconds || handovers < seconds/2 || kept < seconds/2 || len(r.granted) < len(h.grants)/4 {
 		t.Errorf("the clients did too little")
 	}
 }
