@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sidelock/sidelock/internal/chaos"
 )
 
 const maxImage = 25 << 20 // bytes
@@ -64,7 +66,7 @@ func testAlone(t *testing.T) {
 	defer must(t, "docker", "volume", "rm", volume)
 	start := func() string {
 		id := must(t, "docker", "run", "--detach", "--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--volume", volume+":/data", *image)
-		eventually(t, time.Minute, "the container to be healthy", func() error {
+		chaos.Until(t, time.Minute, "the container to be healthy", func() error {
 			if state := must(t, "docker", "inspect", "--format", "{{.State.Health.Status}}", id); state != "healthy" {
 				return fmt.Errorf("it is %s", state)
 			}
@@ -130,7 +132,7 @@ type cluster struct {
 func (g *group) whole() {
 	g.t.Helper()
 	for _, app := range []string{"app-1", "app-2", "app-3"} {
-		eventually(g.t, 90*time.Second, app+" to hear of three healthy voters", func() error {
+		chaos.Until(g.t, 90*time.Second, app+" to hear of three healthy voters", func() error {
 			out, err := g.curl(app, "localhost:5625/v1/cluster")
 			if err != nil {
 				return err
@@ -156,7 +158,7 @@ func (g *group) whole() {
 // inCharge waits until an application other than one is in charge, as another hears it.
 func (g *group) inCharge(asked, not string) (name string) {
 	g.t.Helper()
-	eventually(g.t, 60*time.Second, "an application to be in charge", func() error {
+	chaos.Until(g.t, 60*time.Second, "an application to be in charge", func() error {
 		out, err := g.curl(asked, "localhost:5625/v1/elections/scheduler")
 		var e struct{ Leader *struct{ Value string } }
 		if err == nil {
@@ -176,7 +178,7 @@ func (g *group) inCharge(asked, not string) (name string) {
 // asks the Prometheus beside the group.
 func (g *group) prometheus(query, want string) {
 	g.t.Helper()
-	eventually(g.t, 60*time.Second, query+" to be "+want, func() error {
+	chaos.Until(g.t, 60*time.Second, query+" to be "+want, func() error {
 		out, err := g.curl("app-1", "--get", "--data-urlencode", "query="+query, "prometheus:9090/api/v1/query")
 		if err != nil {
 			return err
@@ -253,7 +255,7 @@ func testCompose(t *testing.T) {
 	must(t, "docker", "network", "disconnect", network, container)
 	third := g.inCharge(witness, second)
 	t.Logf("then %s", third)
-	eventually(t, 30*time.Second, "the application that is cut off to hear that it is in charge no more", func() error {
+	chaos.Until(t, 30*time.Second, "the application that is cut off to hear that it is in charge no more", func() error {
 		if out := g.must("logs", "--no-color", "app-"+n); !strings.Contains(out, `hears: {"event":"lost"`) {
 			return fmt.Errorf("it has not")
 		}

@@ -48,22 +48,6 @@ func must(t testing.TB, name string, args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// eventually tries until there is no error.
-func eventually(t testing.TB, within time.Duration, what string, try func() error) {
-	t.Helper()
-	ticker := time.NewTicker(200 * time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.Now().Add(within); ; <-ticker.C {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for %s: %v", within, what, err)
-		}
-	}
-}
-
 // haveDocker tells whether the tests with containers are wanted and possible; where they are wanted and not, loudly.
 func haveDocker(t *testing.T) bool {
 	t.Helper()
